@@ -1,0 +1,167 @@
+"""
+What one WebSocket connection can do, whichever server carries it.
+
+The rules that every transport keeps; `tests/contracts/test_transport.py` runs over all of them:
+
+- Calls come in this order: `bind()` once, then `accept()` or `reject()` once, then the rest.
+- `receive_nowait()` gives messages in the order of arrival. Messages that arrived before the end are still given after
+  it; then `WebSocketDisconnect` with the ending's code and reason, every time.
+- `wait_readable()` returns when `receive_nowait()` has something to give or to raise. Cancelled, it lost nothing.
+  One task at a time; the caller sees to that.
+- `send()` and `send_nowait()` take messages in call order, from any task of the loop. `send()` gives `None` when the
+  message was taken at once, and otherwise an awaitable that returns when it was taken: the caller must await it, and
+  if that is cancelled nothing was queued. Both raise `WebSocketDisconnect` after the end.
+- The connection ends once. `bind`'s `on_end` is called exactly once for a connection that was accepted or lost before,
+  synchronously, as soon as the transport knows: when the peer's Close came, ours was sent, or TCP was lost.
+- `close()` and `abort()` are idempotent, and do nothing after the end but to see TCP closed.
+- Nothing is kept after the end: no task, no timer, no reference to `on_end`.
+
+What a server cannot do is a missing `Capability`, never a pretence.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from ..limits import Limits
+    from ..observer import Observer
+    from ..types import BytesLike, Data
+
+NATIVE_EXTENSION: Final = "apistar.native"
+"""The key in an ASGI scope's `extensions` under which our server's protocol class offers its own connection."""
+
+HeaderList: TypeAlias = "Sequence[tuple[bytes, bytes]]"
+"""Header names in lower case and values, as in ASGI."""
+
+
+class Capability(enum.Flag):
+    """What this server offers beyond bare ASGI."""
+
+    NONE = 0
+    DENIAL_RESPONSE = enum.auto()
+    """`reject()` sends its status, headers and body; else the client sees a bare 403."""
+    WIRE_LIMITS = enum.auto()
+    """Sizes, rates and counts are enforced while bytes arrive."""
+    PING = enum.auto()
+    """Pings are sent with the route's interval and deadline."""
+    ABORT = enum.auto()
+    """`abort()` resets TCP at once."""
+    WRITE_PRESSURE = enum.auto()
+    """`waiting_bytes` tells what waits for the client."""
+    COMPRESSION = enum.auto()
+    """permessage-deflate per route (RFC 7692)."""
+
+
+class Initiator(enum.Enum):
+    """Who ended the connection."""
+
+    PEER = "peer"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How a connection ended.
+
+    Attributes:
+        code: RFC 6455 §7.1.5; 1005 for a Close without a code, 1006 where there was no Close.
+        reason: RFC 6455 §7.1.6; empty where there was none.
+        initiator: Who sent the first Close, or lost the connection.
+    """
+
+    code: int
+    reason: str
+    initiator: Initiator
+
+
+OnEnd: TypeAlias = Callable[[Ending], None]
+
+
+class Transport(Protocol):
+    """One WebSocket connection."""
+
+    @property
+    def capabilities(self) -> Capability: ...
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended; `None` while it has not."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes taken by `send()` that the operating system has not; 0 without `Capability.WRITE_PRESSURE`."""
+
+    def bind(self, on_end: OnEnd, limits: Limits, observer: Observer | None, route: str) -> None:
+        """
+        Tie the connection to its owner, before the handshake is answered.
+
+        Args:
+            on_end: Called once, when the connection is over.
+            limits: The route's.
+            observer: Told of every event, or `None`.
+            route: The URL template, for the observer.
+        """
+
+    async def accept(self, subprotocol: str | None, headers: HeaderList) -> None:
+        """
+        Complete the handshake with 101 (RFC 6455 §4.2.2).
+
+        Raises:
+            WebSocketDisconnect: If the client left before.
+        """
+
+    async def reject(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """Answer the handshake with an HTTP response (ASGI extension `websocket.http.response`)."""
+
+    def receive_nowait(self) -> Data | None:
+        """
+        Give the next message, or `None` where none waits.
+
+        Raises:
+            WebSocketDisconnect: If the connection ended and every message was given.
+        """
+
+    def wait_readable(self) -> Awaitable[None]:
+        """Wait until `receive_nowait()` gives or raises something."""
+
+    def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
+        """
+        Send one message.
+
+        Args:
+            data: A `str`, or bytes. Bytes of a text message are UTF-8 already.
+            text: A text message; otherwise binary.
+
+        Raises:
+            WebSocketDisconnect: If the connection is over, or, with code 1013, if the outbox was full for
+                `send_timeout_s` and the connection was aborted for it.
+        """
+
+    def send_nowait(self, data: str | BytesLike, text: bool) -> None:
+        """
+        Send or queue one message without waiting.
+
+        Raises:
+            OutboxFull: If there is no room; nothing was queued.
+            WebSocketDisconnect: If the connection is over.
+        """
+
+    async def close(self, code: int, reason: str) -> None:
+        """
+        Send Close after what was taken before, and wait for the peer's up to `close_timeout_s`.
+
+        Args:
+            code: A code that a Close frame may carry (RFC 6455 §7.4).
+            reason: At most 123 bytes of UTF-8.
+        """
+
+    def abort(self, code: int = 1006, reason: str = "") -> None:
+        """Drop the connection at once, with a TCP reset where the server can; the ending is `code`."""
+
+    async def wait_closed(self) -> None:
+        """Return when the connection is over, whoever ended it."""

@@ -1,0 +1,21 @@
+"""
+Names for the shapes that pass between rooms: ASGI's three callables and the bytes-like types.
+
+Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP & WebSocket" and "Lifespan".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Event: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Data: TypeAlias = "str | bytes"
+"""One message as it comes: text or binary (RFC 6455 §5.6)."""
+
+BytesLike: TypeAlias = "bytes | bytearray | memoryview"
