@@ -12,7 +12,7 @@ clients send).
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from .exceptions import ConfigurationError
@@ -65,6 +65,12 @@ class Limits:
     message_rate: float | None = None
     message_burst: int | None = None
     compression: bool = False
+    _given: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __new__(cls, **given: object) -> Limits:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_given", frozenset(given))
+        return self
 
     def __post_init__(self) -> None:
         for name, value in self.fields().items():
@@ -77,12 +83,11 @@ class Limits:
 
     def fields(self) -> dict[str, int | float | bool | None]:
         """All fields by name, in the order of the table."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self) if spec.init}
 
     def over(self, base: Limits) -> Limits:
-        """These limits where they differ from the default, and `base` elsewhere."""
-        changed = {name: value for name, value in self.fields().items() if value != getattr(DEFAULTS, name)}
-        return dataclasses.replace(base, **changed)  # type: ignore[arg-type]
+        """The fields that were given here, and `base` elsewhere."""
+        return dataclasses.replace(base, **{name: getattr(self, name) for name in self._given})
 
 
 _OPTIONAL: Final = frozenset(
