@@ -68,7 +68,7 @@ class Limits:
     _given: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __new__(cls, **given: object) -> Limits:
-        self = super().__new__(cls)
+        self = object.__new__(cls)
         object.__setattr__(self, "_given", frozenset(given))
         return self
 
