@@ -1,0 +1,107 @@
+"""
+A result as a record (with the machine and the versions, without any name of a host or path) and as tables.
+"""
+
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.roster import SERVERS, Server
+from benchmarks.targets import Verdict
+from benchmarks.works import WORKS
+
+NOISY = 0.05
+
+
+def say(line: str) -> None:
+    """Tell on standard error what is going on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def machine() -> dict[str, str | int]:
+    """Describe the machine: processor, cores, kernel, Python."""
+    processor = ""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            processor = line.partition(":")[2].strip()
+    cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    kernel = ".".join(platform.release().split(".")[:2])
+    return {"processor": processor, "cores": cores, "kernel": kernel, "python": platform.python_version()}
+
+
+def installed(package: str) -> str:
+    """Give the version of an installed package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def describe(works: dict[str, dict[str, dict]], entries: list[Server], settings: dict[str, float]) -> dict:
+    """Put what was measured into one record."""
+    packages = sorted({package for entry in entries for package in entry.packages} | {"uvloop", "httptools", "msgspec"})
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": {package: installed(package) for package in packages},
+        "settings": settings,
+        "works": works,
+    }
+
+
+def terminal() -> Console:
+    """Give a console that is wide enough for the tables when its output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def tables(result: dict) -> None:
+    """Print one table per work, the cheapest server first."""
+    console = terminal()
+    for name, servers in result["works"].items():
+        work = WORKS[name]
+        if not servers:
+            continue
+        title = f"{work.title}, per {work.operation}"
+        table = Table(title=title, title_justify="left", title_style="bold")
+        table.add_column("server", no_wrap=True)
+        if work.memory:
+            table.add_column("bytes", justify="right")
+            for key, figures in sorted(servers.items(), key=lambda item: item[1]["bytes"]):
+                table.add_row(SERVERS[key].title, f"{figures['bytes']:,.0f}", style="bold" if key == "apistar" else None)
+            console.print(table)
+            continue
+        for heading in ("CPU µs", "from…to", "a second", "p50 µs", "p99 µs", "p99.9 µs", "busy", "load", "noise"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for key, figures in sorted(servers.items(), key=lambda item: item[1]["cpu_us"]):
+            spread = [one["cpu_us"] for one in figures["rounds"]]
+            table.add_row(
+                SERVERS[key].title,
+                f"{figures['cpu_us']:,.2f}",
+                f"{min(spread):,.1f}…{max(spread):,.1f}",
+                f"{figures['rate']:,.0f}",
+                *(f"{figures[quantile]:,.0f}" for quantile in ("p50_us", "p99_us", "p999_us")),
+                f"{figures['server_busy']:.0%}",
+                f"{figures['load_busy']:.0%}",
+                f"[red]{figures['waited']:.0%}[/red]" if figures["waited"] > NOISY else f"{figures['waited']:.0%}",
+                style="bold" if key == "apistar" else None,
+            )
+        console.print(table)
+
+
+def check(verdicts: list[Verdict]) -> bool:
+    """Print every target that was measured, and say whether all that must be reached are."""
+    table = Table(title="targets", title_justify="left", title_style="bold")
+    for heading in ("what", "reached", "at most", ""):
+        table.add_column(heading, justify="left" if heading in ("what", "") else "right")
+    for verdict in verdicts:
+        word = "[green]pass[/green]" if verdict.passed else "[yellow]not yet[/yellow]" if verdict.moonshot else "[red]FAIL[/red]"
+        what = verdict.sentence + (" (moonshot)" if verdict.moonshot else "")
+        table.add_row(what, f"{verdict.reached:,.2f}", f"{verdict.most:,.2f}", word)
+    terminal().print(table)
+    return all(verdict.passed for verdict in verdicts if not verdict.moonshot)

@@ -1,0 +1,187 @@
+"""
+Measure servers against each other: `python -m benchmarks.run --work echo --servers apistar,starlette --rounds 3`.
+
+The order of things is the point. All servers of the run are started first, each on the same core, and stopped with SIGSTOP
+except for the one whose turn it is; a round gives every server one short turn, in an order that moves on by one each round,
+so that whatever else the machine does hits all alike. The load comes from the other core. A figure is the median of its
+rounds, a ratio the median of the ratios within each round.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from benchmarks import plot, report
+from benchmarks.processes import ServerProcess, pinned, two_cores
+from benchmarks.programs import program
+from benchmarks.roster import SERVERS, Server
+from benchmarks.targets import verdicts
+from benchmarks.works import ORDER_PATH, ORDER_USER, WORKS, Work
+
+RESULTS = Path(__file__).parent / "results"
+FIGURES = ("cpu_us", "ticks_us", "rate", "p50_us", "p99_us", "p999_us", "max_us", "server_busy", "load_busy", "waited")
+T = TypeVar("T")
+Figures = dict[str, float]
+
+
+def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> dict:
+    """Run the load generator of a work once and give its result; RuntimeError if one answer was wrong."""
+    name = "httpload" if work.http else "wsload"
+    pids = [word for pid in server.pids for word in ("--pid", str(pid))]
+    command = [program(name), "--port", str(server.port), *work.options, *options, *pids]
+    with pinned(core):
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed: {done.stdout}{done.stderr}\n{server.output()}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def turn(work: Work, server: ServerProcess, core: int | None, seconds: float) -> Figures:
+    """Measure one server for one round."""
+    waited, cpu = server.waited_s(), server.cpu_s()
+    result = load(work, server, core, "--seconds", str(seconds))
+    waited, cpu = server.waited_s() - waited, server.cpu_s() - cpu
+    count, elapsed = result["count"], result["seconds"]
+    return {
+        "cpu_us": result["server_cpu_s"] / count * 1e6,
+        "ticks_us": result["server_cpu_ticks_s"] / count * 1e6,
+        "rate": result["rate"],
+        **{key: result[key] for key in ("p50_us", "p99_us", "p999_us", "max_us")},
+        "server_busy": result["server_cpu_s"] / elapsed,
+        "load_busy": result["load_cpu_s"] / elapsed,
+        "waited": waited / (waited + cpu) if waited + cpu else 0.0,
+    }
+
+
+def idle_memory(work: Work, entry: Server, cores: tuple[int | None, int | None], sockets: int) -> Figures:
+    """Open many connections to a fresh server, leave them idle, and divide what its memory grew by."""
+    server_core, load_core = cores
+    with ServerProcess(entry.argv(), server_core) as server:
+        load(WORKS["echo"], server, load_core, "--seconds", "0.3", "--warmup", "0")
+        before = server.pss_bytes()
+        command = [program("wsload"), "--port", str(server.port), *work.options, "--sockets", str(sockets), "--seconds", "60"]
+        with pinned(load_core):
+            holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with holder:
+            assert holder.stdout is not None and holder.stdin is not None
+            opened = json.loads(holder.stdout.readline())
+            after = server.pss_bytes()
+            holder.stdin.close()
+            last = json.loads(holder.stdout.readline()) if opened["event"] == "open" else opened
+    if opened["event"] != "open" or opened["opened"] != sockets:
+        raise RuntimeError(f"{entry.name}: only {opened['opened']} of {sockets} sockets opened: {last['first_error']}")
+    return {"bytes": (after - before) / sockets, "before_bytes": float(before), "after_bytes": float(after)}
+
+
+def answers_rightly(server: ServerProcess) -> None:
+    """See that the HTTP route does what all others' does, before its speed counts."""
+    answer = json.loads(server.get(ORDER_PATH, {"X-User": ORDER_USER}))
+    expected = {"number": 42, "page": 3, "user": ORDER_USER}
+    if answer != expected:
+        raise RuntimeError(f"GET {ORDER_PATH} answered {answer}, not {expected}")
+
+
+def summary(rounds: list[Figures]) -> dict:
+    """Give the median of each figure, and the rounds themselves."""
+    return {**{key: median(figures[key] for figures in rounds) for key in rounds[0]}, "rounds": rounds}
+
+
+def measure(works: list[Work], entries: list[Server], options: argparse.Namespace, say: Callable[[str], None]) -> dict:
+    """Measure everything that was asked for: work → server → figures."""
+    cores = two_cores()
+    found: dict[str, dict[str, dict]] = {}
+    for work in (work for work in works if work.memory):
+        found[work.name] = {}
+        for entry in (entry for entry in entries):
+            say(f"{work.name}: {entry.name}")
+            try:
+                found[work.name][entry.name] = summary([idle_memory(work, entry, cores, options.sockets)])
+            except RuntimeError as error:
+                say(f"{work.name}: {entry.name} left out: {error}")
+    paced = [work for work in works if not work.memory]
+    running: dict[str, ServerProcess] = {}
+    try:
+        for entry in entries if paced else ():
+            try:
+                running[entry.name] = server = ServerProcess(entry.argv(), cores[0])
+                server.pause()
+            except RuntimeError as error:
+                say(f"{entry.name} left out: {error}")
+        for work in paced:
+            rounds: dict[str, list[Figures]] = {name: [] for name in running if fits(work, SERVERS[name])}
+            order = list(rounds)
+            for number in range(options.rounds):
+                for name in order[number % len(order) :] + order[: number % len(order)]:
+                    if name not in rounds:
+                        continue
+                    say(f"{work.name}: round {number + 1} of {options.rounds}: {name}")
+                    server = running[name]
+                    server.resume()
+                    try:
+                        if work.http and number == 0:
+                            answers_rightly(server)
+                        rounds[name].append(turn(work, server, cores[1], options.seconds))
+                    except (RuntimeError, OSError) as error:
+                        say(f"{work.name}: {name} left out: {error}")
+                        del rounds[name]
+                    finally:
+                        server.pause()
+            found[work.name] = {name: summary(figures) for name, figures in rounds.items() if figures}
+    finally:
+        for server in running.values():
+            server.stop()
+    return found
+
+
+def fits(work: Work, entry: Server) -> bool:
+    """Say whether the server has this work at all."""
+    return (entry.http or not work.http) and (entry.typed or not work.typed)
+
+
+def choose(names: str, table: dict[str, T], what: str) -> list[T]:
+    """Look up a comma-separated list of names; `all` is the whole table."""
+    wanted = list(table) if names == "all" else names.split(",")
+    unknown = [name for name in wanted if name not in table]
+    if unknown:
+        raise SystemExit(f"no {what} is called {', '.join(unknown)}; there are: {', '.join(table)}")
+    return [table[name] for name in wanted]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Read the command line, measure, print, keep; status 1 if `--check` finds a target missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--work", default="all", help=f"comma-separated: {', '.join(WORKS)} (default: all)")
+    parser.add_argument("--servers", default="all", help=f"comma-separated: {', '.join(SERVERS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each server has its turn (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="counted seconds of one turn (default: 1)")
+    parser.add_argument("--sockets", type=int, default=5000, help="idle connections of the memory works (default: 5000)")
+    parser.add_argument("--check", action="store_true", help="hold the figures to the targets; status 1 if one is missed")
+    parser.add_argument("--save", metavar="NAME", help="keep the result as benchmarks/results/NAME.json")
+    parser.add_argument("--plot", metavar="FOLDER", type=Path, help="write one SVG per work into this folder")
+    parser.add_argument("--again", metavar="FILE", type=Path, help="measure nothing; show, check or plot a kept result")
+    options = parser.parse_args(words)
+    if options.again:
+        result = json.loads(options.again.read_text())
+    else:
+        works, entries = choose(options.work, WORKS, "work"), choose(options.servers, SERVERS, "server")
+        found = measure(works, entries, options, report.say)
+        settings = {"rounds": options.rounds, "seconds": options.seconds, "sockets": options.sockets}
+        result = report.describe(found, entries, settings)
+    report.tables(result)
+    if options.save:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{options.save}.json").write_text(json.dumps(result, indent=1) + "\n")
+    if options.plot:
+        plot.write(result, options.plot)
+    if options.check:
+        return 0 if report.check(verdicts(result["works"])) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

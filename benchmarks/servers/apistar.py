@@ -1,0 +1,64 @@
+"""API Star: the same file runs on `apistar run` and on plain uvicorn."""
+
+from dataclasses import dataclass
+
+import msgspec
+from apistar import ASyncApp, Component, Route, WebSocket, http
+
+
+class Say(msgspec.Struct):
+    room: str
+    text: str
+    number: int
+
+
+@dataclass
+class User:
+    name: str
+
+
+class UserComponent(Component):
+    def resolve(self, x_user: http.Header | None) -> User:
+        return User(x_user or "nobody")
+
+
+SOCKETS: set[WebSocket] = set()
+
+
+async def echo(ws: WebSocket) -> None:
+    await ws.connect()
+    async for message in ws:
+        await ws.send(message)
+
+
+async def typed(ws: WebSocket[Say, Say]) -> None:
+    await ws.connect()
+    async for say in ws:
+        await ws.send(say)
+
+
+async def fan(ws: WebSocket) -> None:
+    await ws.connect()
+    SOCKETS.add(ws)
+    try:
+        async for message in ws:
+            for other in list(SOCKETS):
+                await other.send(message)
+    finally:
+        SOCKETS.discard(ws)
+
+
+async def order(number: int, user: User, page: int = 1) -> dict[str, int | str]:
+    return {"number": number, "page": page, "user": user.name}
+
+
+app = ASyncApp(
+    routes=[
+        Route("/orders/{number}", method="GET", handler=order),
+        Route("/echo", handler=echo),
+        Route("/echo-text", handler=echo),
+        Route("/typed", handler=typed),
+        Route("/fan", handler=fan),
+    ],
+    components=[UserComponent()],
+)

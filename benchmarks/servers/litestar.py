@@ -1,0 +1,70 @@
+"""Litestar, with its own msgspec support for what is typed."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from litestar import Litestar, WebSocket, get, websocket, websocket_listener
+from litestar.di import Provide
+from litestar.exceptions import WebSocketDisconnect
+from litestar.params import Parameter
+
+
+class Say(msgspec.Struct):
+    room: str
+    text: str
+    number: int
+
+
+@dataclass
+class User:
+    name: str
+
+
+SOCKETS: set[WebSocket] = set()
+
+
+@websocket("/echo")
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    async for message in socket.iter_data(mode="binary"):
+        await socket.send_bytes(message)
+
+
+@websocket("/echo-text")
+async def echo_text(socket: WebSocket) -> None:
+    await socket.accept()
+    async for message in socket.iter_data(mode="text"):
+        await socket.send_text(message)
+
+
+@websocket_listener("/typed")
+async def typed(data: Say) -> Say:
+    return data
+
+
+@websocket("/fan")
+async def fan(socket: WebSocket) -> None:
+    await socket.accept()
+    SOCKETS.add(socket)
+    try:
+        while True:
+            message = await socket.receive_bytes()
+            for other in list(SOCKETS):
+                await other.send_bytes(message)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        SOCKETS.discard(socket)
+
+
+async def user_of(x_user: Annotated[str, Parameter(header="X-User")] = "nobody") -> User:
+    return User(x_user)
+
+
+@get("/orders/{number:int}", dependencies={"user": Provide(user_of)})
+async def order(number: int, user: User, page: int = 1) -> dict[str, int | str]:
+    return {"number": number, "page": page, "user": user.name}
+
+
+app = Litestar(route_handlers=[echo, echo_text, typed, fan, order], openapi_config=None)
