@@ -1,0 +1,85 @@
+"""
+The contract of a codec: how typed values become bytes and bytes become typed values.
+
+A codec names itself, says which kind of frame it travels in, and gives two functions per type. Both are built once,
+on start-up, where a type that cannot be decoded is refused; what they do afterwards depends on nothing but their input.
+
+- A decoder takes one whole message and answers a value of the type, or raises `InvalidMessage`, never anything else.
+- An encoder takes a value and answers bytes. A value that is not of the type raises `EncodeError`, and nothing was sent.
+
+A further codec is one small class: derive from `Codec`, give `name`, `subprotocol`, `text`, `reader()` and `writer()`.
+This room knows no socket.
+
+Sources: RFC 6455 §5.6 (text and binary), RFC 8259 (JSON), the MessagePack specification.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, TypeAlias, TypeVar, overload
+
+from ..types import Data
+from . import models
+from .incoming import guard_decoder, guard_type
+from .outgoing import guard_encoder
+
+T = TypeVar("T")
+Decoder: TypeAlias = Callable[[Data], T]
+Encoder: TypeAlias = Callable[[T], bytes]
+
+
+class Codec(ABC):
+    """
+    One way to put typed values on the wire.
+
+    Attributes:
+        name: As it is written in documents and errors.
+        subprotocol: What a client offers to ask for it (RFC 6455 §1.9); `None` where it is the default.
+        text: Whether its messages travel in text frames; in binary ones otherwise.
+        media_type: Of an HTTP body in this codec.
+    """
+
+    name: ClassVar[str]
+    subprotocol: ClassVar[str | None]
+    text: ClassVar[bool]
+    media_type: ClassVar[str]
+
+    @abstractmethod
+    def reader(self, tp: object) -> Callable[[Data], object]:
+        """Decode without translating errors: those of msgspec (or pydantic) and `UnicodeError` may pass."""
+
+    @abstractmethod
+    def writer(self) -> Callable[[object], bytes]:
+        """Encode any value without checking its type; pydantic's models included (`models.dump`)."""
+
+    @overload
+    def decoder(self, tp: type[T]) -> Decoder[T]: ...
+    @overload
+    def decoder(self, tp: object) -> Decoder[object]: ...
+    def decoder(self, tp: object) -> Decoder[object]:
+        """
+        Build the function that decodes messages of one type. Start-up work: tens of microseconds.
+
+        Raises:
+            UnsupportedType: If no decoder can be built; the text says how to mend the type.
+        """
+        guard_type(tp)
+        return guard_decoder(self.name, self.text, tp, models.reader(self, tp) or self.reader(tp))
+
+    @overload
+    def encoder(self, tp: type[T]) -> Encoder[T]: ...
+    @overload
+    def encoder(self, tp: object) -> Encoder[object]: ...
+    def encoder(self, tp: object) -> Encoder[object]:
+        """
+        Build the function that encodes values of one type.
+
+        Instances of a class (Struct, dataclass, model, enum, …) are trusted to hold what their class declares; the
+        class itself is checked. Any other type (`list[Said]`, `dict[str, int]`, constrained values) is checked whole,
+        by decoding what was encoded, which costs as much as a decode.
+
+        Raises:
+            UnsupportedType: If the peer could not decode the type.
+        """
+        return guard_encoder(tp, models.writer(self, tp) or self.writer(), self.decoder(tp))

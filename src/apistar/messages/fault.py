@@ -1,0 +1,168 @@
+"""
+What a decoder found wrong, as `InvalidMessage`: the path, what was expected, what came.
+
+    $.text: expected str, got int
+    $.age: expected int >= 18
+    $.items[2].id: required field is missing
+    $.type: unknown tag 'shout'; expected 'say' or 'leave'
+    $: malformed JSON: invalid character (byte 12)
+
+The sentence may be sent to the peer and written to a log, so what the peer sent is quoted in it cut and escaped.
+
+Sources: the error texts of msgspec ("Constraints", "Usage") and of pydantic ("Error Handling").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeGuard, cast
+
+import msgspec
+
+from ..exceptions import InvalidMessage
+from ..types import Data
+from .spelling import members, strip
+
+if TYPE_CHECKING:
+    import pydantic
+
+QUOTED_LIMIT: Final = 80
+"""Characters of the peer's own words that an error repeats."""
+
+_PLACE: Final = re.compile(r" - at (?P<key>`key` in )?`(?P<path>\$.*?)`$", re.DOTALL)
+_EXPECTED: Final = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<got>.*))?$", re.DOTALL)
+_FIELD: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+_VALUE: Final = re.compile(r"Invalid (?P<kind>enum )?value (?P<value>.*)$", re.DOTALL)
+_MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
+
+
+def fault(error: Exception, codec: str, tp: object, data: Data) -> InvalidMessage:
+    """
+    Translate what a reader raised.
+
+    Args:
+        error: Of msgspec or pydantic, a `UnicodeError`, or a `RecursionError`.
+        codec: Its name, for the sentence.
+        tp: The declared type, to say which tags it knows.
+        data: The message, to say where it is not UTF-8.
+    """
+    if isinstance(error, msgspec.ValidationError):
+        if _is_pydantic(error.__cause__):
+            return _of_pydantic(error.__cause__, _place(str(error))[1])
+        return _of_msgspec(str(error), tp)
+    if isinstance(error, msgspec.DecodeError):
+        matched = _MALFORMED.match(str(error))
+        return _malformed(codec, matched["detail"] if matched else f"it ends early (byte {len(data)})")
+    if isinstance(error, UnicodeError):
+        return _malformed(codec, _not_utf8(data))
+    if isinstance(error, RecursionError):
+        return _malformed(codec, "nested too deeply")
+    if _is_pydantic(error):
+        return _of_pydantic(error, "$")
+    return invalid("$", expected="", got="", says=quote(str(error)))
+
+
+def invalid(path: str, *, expected: str = "", got: str = "", says: str = "") -> InvalidMessage:
+    """Build the sentence from its parts; `says` replaces "expected …, got …"."""
+    if not says:
+        says = f"expected {expected}, got {got}" if got else f"expected {expected}"
+    return InvalidMessage(f"{path}: {says}", path=path, expected=expected, got=got)
+
+
+def quote(text: str) -> str:
+    """The peer's own words, safe to print: cut, and control characters escaped."""
+    cut = text[:QUOTED_LIMIT]
+    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+    return safe if cut == text else safe + "…"
+
+
+def _malformed(codec: str, detail: str) -> InvalidMessage:
+    name = {"json": "JSON", "msgpack": "MessagePack"}.get(codec, codec)
+    return InvalidMessage(f"$: malformed {name}: {quote(detail)}", path="$", expected=name)
+
+
+def _not_utf8(data: Data) -> str:
+    try:
+        data.encode() if isinstance(data, str) else data.decode()
+    except UnicodeError as error:
+        return f"invalid UTF-8 (byte {cast('UnicodeDecodeError', error).start})"
+    return "invalid UTF-8"
+
+
+def _place(text: str) -> tuple[str, str]:
+    """Split msgspec's text into what it says and where."""
+    matched = _PLACE.search(text)
+    if matched is None:
+        return text, "$"
+    return text[: matched.start()], f"key of {matched['path']}" if matched["key"] else matched["path"]
+
+
+def _of_msgspec(text: str, tp: object) -> InvalidMessage:
+    says, path = _place(text)
+    if matched := _FIELD.match(says):
+        place = f"{path}.{quote(matched['name'])}"
+        if matched["what"] == "missing required":
+            return invalid(place, expected="a value", says="required field is missing")
+        return invalid(place, expected="no such field", says="unknown field")
+    if matched := _VALUE.match(says):
+        value = quote(matched["value"])
+        if matched["kind"]:
+            return invalid(path, expected=_choices(tp) if path == "$" else "", got=value, says=f"invalid value {value}")
+        tags = _tags(tp, path)
+        return invalid(
+            path, expected=tags, got=value, says=f"unknown tag {value}" + (f"; expected {tags}" if tags else "")
+        )
+    if matched := _EXPECTED.match(says):
+        expected, got = matched["expected"].replace("`", ""), (matched["got"] or "").replace("`", "")
+        return invalid(path, expected=expected, got=got)
+    return invalid(path, says=quote(says[:1].lower() + says[1:]))
+
+
+def _tags(tp: object, path: str) -> str:
+    """The tags that stand at `path`, as far as the message's own type says."""
+    tags: list[str] = []
+    for member in map(strip, members(tp)):
+        if isinstance(member, type) and issubclass(member, msgspec.Struct):
+            config = member.__struct_config__
+            if path == f"$.{config.tag_field}":
+                tags.append(repr(config.tag))
+    return _alternatives(tags)
+
+
+def _choices(tp: object) -> str:
+    import enum
+    import typing
+
+    values: list[str] = []
+    for member in map(strip, members(tp)):
+        if isinstance(member, type) and issubclass(member, enum.Enum):
+            values.extend(repr(item.value) for item in member)
+        elif typing.get_origin(member) is typing.Literal:
+            values.extend(repr(value) for value in typing.get_args(member))
+    return _alternatives(values)
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    return " or ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def _is_pydantic(error: BaseException | None) -> TypeGuard[pydantic.ValidationError]:
+    return type(error).__module__.startswith("pydantic") and hasattr(error, "errors")
+
+
+def _of_pydantic(error: pydantic.ValidationError, base: str) -> InvalidMessage:
+    first = error.errors(include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return _malformed("json", first["msg"].partition(": ")[2])
+    path = base + "".join(f"[{step}]" if isinstance(step, int) else f".{quote(step)}" for step in first["loc"])
+    if first["type"] == "missing":
+        return invalid(path, expected="a value", says="required field is missing")
+    if first["type"] == "extra_forbidden":
+        return invalid(path, expected="no such field", says="unknown field")
+    got = type(first["input"]).__name__
+    message = quote(first["msg"])
+    if message.startswith("Input should be "):
+        expected = message.removeprefix("Input should be ")
+        return invalid(path, expected=expected, got=got)
+    return invalid(path, got=got, says=message[:1].lower() + message[1:])

@@ -1,0 +1,38 @@
+"""
+JSON in text frames, the default codec.
+
+Decoding is msgspec's: strict (no coercion), doubled keys take the last value, NaN and Infinity are malformed,
+integers past 4300 digits and floats past the range of a double are refused. A NaN or an infinity that is sent
+becomes `null`, since JSON has no word for it.
+
+Source: RFC 8259.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from ..types import Data
+from . import models
+from .codec import Codec
+
+
+class JSONCodec(Codec):
+    """RFC 8259 through msgspec."""
+
+    name = "json"
+    subprotocol = None
+    text = True
+    media_type = "application/json"
+
+    def reader(self, tp: object) -> Callable[[Data], object]:
+        return msgspec.json.Decoder(tp, dec_hook=models.load).decode
+
+    def writer(self) -> Callable[[object], bytes]:
+        return msgspec.json.Encoder(enc_hook=models.dump).encode
+
+
+JSON: Final = JSONCodec()

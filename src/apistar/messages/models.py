@@ -1,0 +1,100 @@
+"""
+Pydantic models as message types. The only file that knows pydantic, and it never imports it by itself:
+a type can only be a model where the application has imported pydantic already.
+
+A type that is made of models (`Say`, `Say | Leave`, `list[Say]`, `Annotated[Say | Leave, Field(discriminator=…)]`)
+is read and written by pydantic as a whole. Models inside msgspec's types (a Struct's field) pass through msgspec's
+hooks, `load` and `dump`. On the wire a model has its aliases.
+
+Source: pydantic 2, "JSON" and "Type Adapter" (https://docs.pydantic.dev/latest/concepts/type_adapter/).
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from ..exceptions import UnsupportedType
+from ..types import Data
+from .spelling import arguments, spell
+
+if TYPE_CHECKING:
+    import pydantic
+
+    from .codec import Codec
+
+
+def is_model(tp: object) -> bool:
+    """Whether `tp` is a pydantic model or a pydantic dataclass."""
+    return isinstance(tp, type) and hasattr(tp, "__pydantic_validator__")
+
+
+def holds_model(tp: object) -> bool:
+    """Whether `tp` is made of models: one itself, or a union or container of some."""
+    return is_model(tp) or any(holds_model(argument) for argument in arguments(tp))
+
+
+def adapter(tp: object) -> pydantic.TypeAdapter[object]:
+    """
+    Pydantic's own reader and writer of a type made of models.
+
+    Raises:
+        UnsupportedType: If pydantic cannot read it, as when a union mixes models and Structs.
+    """
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(cast("type[object]", tp))
+    except (pydantic.errors.PydanticUserError, TypeError) as error:
+        raise UnsupportedType(
+            f"{spell(tp)} mixes pydantic models with types that pydantic cannot read: {_first_line(error)}; "
+            "use models only, or Structs only"
+        ) from error
+
+
+def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
+    """The reader of a type made of models; `None` for any other type."""
+    if not holds_model(tp):
+        return None
+    check = codec.reader(typing.Any)
+    if codec.text:
+        validate_json = adapter(tp).validate_json
+
+        def read_json(data: Data) -> object:
+            check(data)  # pydantic's JSON parser takes NaN, Infinity and 1e999; ours does not (RFC 8259 §6)
+            return validate_json(data)
+
+        return read_json
+    validate_python = adapter(tp).validate_python
+    return lambda data: validate_python(check(data))
+
+
+def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
+    """The writer of a type made of models; `None` for any other type."""
+    if not holds_model(tp):
+        return None
+    write, dump_python = codec.writer(), adapter(tp).dump_python
+    if codec.text:
+        dump_json = adapter(tp).dump_json
+        return lambda value: dump_json(value, by_alias=True, warnings="error")
+    return lambda value: write(dump_python(value, by_alias=True, warnings="error"))
+
+
+def load(tp: type, value: object) -> object:
+    """Hook of msgspec's decoders: a model from what was decoded in its place."""
+    if is_model(tp):
+        return cast("type[pydantic.BaseModel]", tp).__pydantic_validator__.validate_python(value)
+    raise TypeError(f"cannot decode {spell(tp)}")
+
+
+def dump(value: object) -> object:
+    """Hook of msgspec's encoders: a model as what can be encoded in its place."""
+    if is_model(type(value)):
+        model = cast("pydantic.BaseModel", value)
+        return model.__pydantic_serializer__.to_python(model, mode="json", by_alias=True)
+    raise TypeError(f"cannot encode a value of type {spell(type(value))}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,37 @@
+"""
+MessagePack in binary frames, for clients that offer the subprotocol `msgpack`.
+
+About a third smaller than JSON for small records; bytes and datetimes travel as they are.
+
+Source: the MessagePack specification (https://github.com/msgpack/msgpack/blob/master/spec.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, cast
+
+import msgspec
+
+from ..types import Data
+from . import models
+from .codec import Codec
+
+
+class MsgpackCodec(Codec):
+    """MessagePack through msgspec."""
+
+    name = "msgpack"
+    subprotocol = "msgpack"
+    text = False
+    media_type = "application/msgpack"
+
+    def reader(self, tp: object) -> Callable[[Data], object]:
+        decode = msgspec.msgpack.Decoder(tp, dec_hook=models.load).decode
+        return cast("Callable[[Data], object]", decode)  # a str raises TypeError, which the guard turns into 1003
+
+    def writer(self) -> Callable[[object], bytes]:
+        return msgspec.msgpack.Encoder(enc_hook=models.dump).encode
+
+
+MSGPACK: Final = MsgpackCodec()

@@ -1,0 +1,136 @@
+"""
+The guarded encoder: a value of the declared type becomes bytes, anything else is `EncodeError` before a byte is queued.
+
+The check costs one comparison for an instance of a declared class. What a class cannot vouch for (containers,
+constrained values, `TypedDict`) is encoded, then decoded by the type's own decoder: what arrives is what was declared.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+import typing
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+import msgspec
+
+from ..exceptions import EncodeError, InvalidMessage
+from .models import is_model
+from .spelling import members, spell, strip
+
+ENCODE_FAULTS: Final = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+"""No encoding for a value, an integer out of range, a lone surrogate, a value that contains itself."""
+
+_SCALARS: Final = frozenset({str, bytes, int, bool, types.NoneType, datetime, date, time, timedelta, Decimal, UUID})
+_INSTANCES: Final[dict[object, tuple[type, ...]]] = {float: (float, int), bytes: (bytes, bytearray, memoryview)}
+
+
+def guard_encoder(
+    tp: object, write: Callable[[object], bytes], decode: Callable[[bytes], object]
+) -> Callable[[object], bytes]:
+    """
+    Wrap a codec's writer so that it takes values of the type and nothing else.
+
+    Args:
+        tp: The outgoing type.
+        write: Encodes any value.
+        decode: The guarded decoder of the same type and codec, for the values that need the slow check.
+    """
+    trusted, instances = trusted_classes(tp), instance_classes(tp)
+
+    def checked(value: object) -> bytes:
+        if instances is not None and not isinstance(value, instances):
+            raise EncodeError(f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}")
+        data = _write(write, value)
+        if instances is not None:
+            try:
+                decode(data)
+            except InvalidMessage as error:
+                raise EncodeError(f"cannot send a value that is no {spell(tp)}: {error.detail}") from None
+        return data
+
+    if len(trusted) == 1:
+        (only,) = trusted
+
+        def encode_one(value: object) -> bytes:
+            if type(value) is only:
+                try:
+                    return write(value)
+                except ENCODE_FAULTS as error:
+                    raise _unencodable(value, error) from error
+            return checked(value)
+
+        return encode_one
+
+    def encode(value: object) -> bytes:
+        if type(value) in trusted:
+            try:
+                return write(value)
+            except ENCODE_FAULTS as error:
+                raise _unencodable(value, error) from error
+        return checked(value)
+
+    return encode if trusted else checked
+
+
+def trusted_classes(tp: object) -> frozenset[type]:
+    """The classes whose instances need no further check: an exact instance is a value of the type."""
+    return frozenset(
+        types.NoneType if member is None else cast("type", member) for member in members(tp) if _trusted(member)
+    )
+
+
+def instance_classes(tp: object) -> tuple[type, ...] | None:
+    """What a value must be an instance of, as far as classes can say; `None` where anything goes."""
+    classes: list[type] = []
+    for member in members(tp):
+        bare = strip(member)
+        origin = typing.get_origin(bare)
+        if bare is None:
+            classes.append(types.NoneType)
+        elif origin is typing.Literal:
+            classes.extend(type(value) for value in typing.get_args(bare))
+        elif typing.is_typeddict(bare):
+            classes.append(dict)
+        elif bare is typing.Any or bare is object or isinstance(bare, typing.TypeVar):
+            return None
+        elif bare in _INSTANCES:
+            classes.extend(_INSTANCES[bare])
+        elif isinstance(origin or bare, type):
+            classes.append(cast("type", origin or bare))
+        else:
+            return None
+    return tuple(classes)
+
+
+def _trusted(member: object) -> bool:
+    return member is None or (isinstance(member, type) and (member in _SCALARS or _is_record(member)))
+
+
+def _is_record(cls: type) -> bool:
+    """Whether the class declares its fields, so that an instance answers for them."""
+    return (
+        issubclass(cls, msgspec.Struct | enum.Enum)
+        or is_model(cls)
+        or hasattr(cls, "__dataclass_fields__")
+        or hasattr(cls, "__attrs_attrs__")
+        or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
+    )
+
+
+def _write(write: Callable[[object], bytes], value: object) -> bytes:
+    try:
+        return write(value)
+    except ENCODE_FAULTS as error:
+        raise _unencodable(value, error) from error
+
+
+def _unencodable(value: object, error: Exception) -> EncodeError:
+    if isinstance(error, RecursionError):
+        return EncodeError(f"cannot encode a value of type {spell(type(value))}: it is nested too deeply")
+    reason = str(error).strip().partition("\n")[0]
+    return EncodeError(f"cannot encode a value of type {spell(type(value))}: {reason}")
