@@ -4,8 +4,8 @@ The contract of a codec: how typed values become bytes and bytes become typed va
 A codec names itself, says which kind of frame it travels in, and gives two functions per type. Both are built once,
 on start-up, where a type that cannot be decoded is refused; what they do afterwards depends on nothing but their input.
 
-- A decoder takes one whole message and answers a value of the type, or raises `InvalidMessage`, never anything else.
-- An encoder takes a value and answers bytes. A value that is not of the type raises `EncodeError`, and nothing was sent.
+- A decoder takes one whole message and answers a value of the type, or raises `InvalidMessage`.
+- An encoder takes a value and answers bytes; a value that is not of the type raises `EncodeError` before that.
 
 A further codec is one small class: derive from `Codec`, give `name`, `subprotocol`, `text`, `reader()` and `writer()`.
 This room knows no socket.
@@ -65,7 +65,7 @@ class Codec(ABC):
             UnsupportedType: If no decoder can be built; the text says how to mend the type.
         """
         guard_type(tp)
-        return guard_decoder(self.name, self.text, tp, models.reader(self, tp) or self.reader(tp))
+        return guard_decoder(self, tp, models.reader(self, tp) or self.reader(tp))
 
     @overload
     def encoder(self, tp: type[T]) -> Encoder[T]: ...

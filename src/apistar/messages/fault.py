@@ -16,16 +16,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 import msgspec
 
 from ..exceptions import InvalidMessage
 from ..types import Data
+from .models import InvalidModel
 from .spelling import members, strip
 
 if TYPE_CHECKING:
     import pydantic
+
+    from .codec import Codec
 
 QUOTED_LIMIT: Final = 80
 """Characters of the peer's own words that an error repeats."""
@@ -37,29 +40,29 @@ _VALUE: Final = re.compile(r"Invalid (?P<kind>enum )?value (?P<value>.*)$", re.D
 _MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
 
 
-def fault(error: Exception, codec: str, tp: object, data: Data) -> InvalidMessage:
+def fault(error: Exception, codec: Codec, tp: object, data: Data) -> InvalidMessage:
     """
     Translate what a reader raised.
 
     Args:
         error: Of msgspec or pydantic, a `UnicodeError`, or a `RecursionError`.
-        codec: Its name, for the sentence.
+        codec: The codec that read the message.
         tp: The declared type, to say which tags it knows.
         data: The message, to say where it is not UTF-8.
     """
     if isinstance(error, msgspec.ValidationError):
-        if _is_pydantic(error.__cause__):
-            return _of_pydantic(error.__cause__, _place(str(error))[1])
+        if isinstance(cause := error.__cause__, InvalidModel):
+            return _of_pydantic(cause.error, _place(str(error))[1], cause.value)
         return _of_msgspec(str(error), tp)
     if isinstance(error, msgspec.DecodeError):
         matched = _MALFORMED.match(str(error))
-        return _malformed(codec, matched["detail"] if matched else f"it ends early (byte {len(data)})")
+        return _malformed(codec.name, matched["detail"] if matched else f"it ends early (byte {len(data)})")
     if isinstance(error, UnicodeError):
-        return _malformed(codec, _not_utf8(data))
+        return _malformed(codec.name, _not_utf8(data))
     if isinstance(error, RecursionError):
-        return _malformed(codec, "nested too deeply")
+        return _malformed(codec.name, "nested too deeply")
     if _is_pydantic(error):
-        return _of_pydantic(error, "$")
+        return _of_pydantic(error, "$", codec.reader(Any)(data))
     return invalid("$", expected="", got="", says=quote(str(error)))
 
 
@@ -78,8 +81,7 @@ def quote(text: str) -> str:
 
 
 def _malformed(codec: str, detail: str) -> InvalidMessage:
-    name = {"json": "JSON", "msgpack": "MessagePack"}.get(codec, codec)
-    return InvalidMessage(f"$: malformed {name}: {quote(detail)}", path="$", expected=name)
+    return InvalidMessage(f"$: malformed {codec}: {quote(detail)}", path="$", expected=codec)
 
 
 def _not_utf8(data: Data) -> str:
@@ -147,15 +149,15 @@ def _alternatives(words: Sequence[str]) -> str:
     return " or ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
-def _is_pydantic(error: BaseException | None) -> TypeGuard[pydantic.ValidationError]:
+def _is_pydantic(error: Exception) -> TypeGuard[pydantic.ValidationError]:
     return type(error).__module__.startswith("pydantic") and hasattr(error, "errors")
 
 
-def _of_pydantic(error: pydantic.ValidationError, base: str) -> InvalidMessage:
+def _of_pydantic(error: pydantic.ValidationError, base: str, value: object) -> InvalidMessage:
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid":
-        return _malformed("json", first["msg"].partition(": ")[2])
-    path = base + "".join(f"[{step}]" if isinstance(step, int) else f".{quote(step)}" for step in first["loc"])
+        return _malformed("JSON", first["msg"].partition(": ")[2])
+    path = base + _steps(first["loc"], value, missing=first["type"] == "missing")
     if first["type"] == "missing":
         return invalid(path, expected="a value", says="required field is missing")
     if first["type"] == "extra_forbidden":
@@ -166,3 +168,22 @@ def _of_pydantic(error: pydantic.ValidationError, base: str) -> InvalidMessage:
         expected = message.removeprefix("Input should be ")
         return invalid(path, expected=expected, got=got)
     return invalid(path, got=got, says=message[:1].lower() + message[1:])
+
+
+def _steps(location: Sequence[int | str], value: object, missing: bool) -> str:
+    """
+    Pydantic's location as a path. It also names the members of unions that were tried, which are no place in the
+    message: a step counts if it leads somewhere, or if it is the field that is missing.
+    """
+    path = ""
+    for position, step in enumerate(location):
+        last = position == len(location) - 1
+        if isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+            path += f"[{step}]"
+        elif isinstance(value, dict) and step in value:
+            value = value[step]
+            path += f".{quote(str(step))}"
+        elif last and missing:
+            path += f".{quote(str(step))}"
+    return path

@@ -5,7 +5,7 @@ The guarded decoder: whatever a peer sends, a value of the type or `InvalidMessa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,19 +14,21 @@ from ..types import Data
 from .fault import fault
 from .spelling import members, spell, strip
 
+if TYPE_CHECKING:
+    from .codec import Codec
+
 DECODE_FAULTS: Final = (msgspec.DecodeError, ValueError, RecursionError)
 """msgspec's own; `UnicodeDecodeError` and pydantic's, which are `ValueError`s; nesting past the interpreter's limit."""
 
 
-def guard_decoder(codec: str, text: bool, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
+def guard_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
     """
     Wrap a codec's reader so that a bad message raises `InvalidMessage`.
 
     What an application's own code raises while it decodes (a validator's bug) passes through.
 
     Args:
-        codec: Its name, for the errors.
-        text: Whether it travels in text frames; a binary codec refuses text with 1003 (RFC 6455 §7.4.1).
+        codec: For the errors; one that travels in binary frames refuses text with 1003 (RFC 6455 §7.4.1).
         tp: The incoming type.
         read: Decodes, without translating errors.
     """
@@ -37,9 +39,9 @@ def guard_decoder(codec: str, text: bool, tp: object, read: Callable[[Data], obj
         except DECODE_FAULTS as error:
             raise fault(error, codec, tp, data) from None
         except TypeError:
-            if isinstance(data, str) and not text:
+            if isinstance(data, str) and not codec.text:
                 raise InvalidMessage(
-                    f"$: expected a binary message of {codec}, got text", expected="binary", got="text", code=1003
+                    f"$: expected a binary message of {codec.name}, got text", expected="binary", got="text", code=1003
                 ) from None
             raise
 
@@ -80,7 +82,7 @@ def _walk(info: object, path: str, seen: set[int]) -> None:
         return
     seen.add(id(info))
     match info:
-        case inspect.CustomType(cls) if not is_model(cls):
+        case inspect.CustomType(cls) if not (is_model(cls) or cls is object):
             raise UnsupportedType(
                 f"{path}: cannot decode {spell(cls)}; "
                 "use a msgspec.Struct, a dataclass, a TypedDict, a pydantic model or a builtin type"

@@ -23,7 +23,7 @@ from .codec import Codec
 class JSONCodec(Codec):
     """RFC 8259 through msgspec."""
 
-    name = "json"
+    name = "JSON"
     subprotocol = None
     text = True
     media_type = "application/json"

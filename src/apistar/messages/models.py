@@ -81,10 +81,37 @@ def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
     return lambda value: write(dump_python(value, by_alias=True, warnings="error"))
 
 
+class InvalidModel(ValueError):
+    """
+    What pydantic refused inside a type of msgspec, which adds the place and wraps it.
+
+    Attributes:
+        error: Pydantic's own.
+        value: What was to become a model.
+    """
+
+    def __init__(self, error: pydantic.ValidationError, value: object) -> None:
+        self.error = error
+        self.value = value
+        super().__init__(str(error))
+
+
 def load(tp: type, value: object) -> object:
-    """Hook of msgspec's decoders: a model from what was decoded in its place."""
+    """
+    Hook of msgspec's decoders: a model from what was decoded in its place.
+
+    Raises:
+        InvalidModel: If it is none.
+    """
     if is_model(tp):
-        return cast("type[pydantic.BaseModel]", tp).__pydantic_validator__.validate_python(value)
+        import pydantic
+
+        try:
+            return cast("type[pydantic.BaseModel]", tp).__pydantic_validator__.validate_python(value)
+        except pydantic.ValidationError as error:
+            raise InvalidModel(error, value) from None
+    if tp is object:
+        return value
     raise TypeError(f"cannot decode {spell(tp)}")
 
 
@@ -97,4 +124,4 @@ def dump(value: object) -> object:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0].partition(". ")[0]

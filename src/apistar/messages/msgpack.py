@@ -21,7 +21,7 @@ from .codec import Codec
 class MsgpackCodec(Codec):
     """MessagePack through msgspec."""
 
-    name = "msgpack"
+    name = "MessagePack"
     subprotocol = "msgpack"
     text = False
     media_type = "application/msgpack"
