@@ -1,10 +1,10 @@
 """
 One server process: started on its own core, watched through /proc, stopped.
 
-CPU time comes from the kernel. The load generator reads the process's CPU clock (nanoseconds, all threads) in the moment
-in which its counted window opens and closes; `cpu_s` here reads /proc/PID/stat for the cross-check, and `waited_s` reads
-from schedstat how long the process was ready but another one had its core: the noise. Memory is Pss, the process's share
-of every page that it has mapped (/proc/PID/smaps_rollup, proc(5)).
+CPU time comes from the kernel. The load generator reads the process's CPU clock (nanoseconds, all threads) in the
+moment in which its counted window opens and closes; `cpu_s` here reads /proc/PID/stat for the cross-check, and
+`waited_s` reads from schedstat how long the process was ready but another one had its core: the noise. Memory is
+Pss, the process's share of every page that it has mapped (/proc/PID/smaps_rollup, proc(5)).
 """
 
 import contextlib
@@ -82,7 +82,9 @@ class ServerProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _wait_until_it_listens(self) -> None:

@@ -1,8 +1,8 @@
 """
 The C programs of `load/`, compiled when they are first needed.
 
-They need gcc (or another C compiler in $CC) and nothing else. A program is compiled again when its source, or the header
-that they share, is newer than it.
+They need gcc (or another C compiler in $CC) and nothing else. A program is compiled again when its source, or the
+header that they share, is newer than it.
 """
 
 import os

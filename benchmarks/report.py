@@ -73,7 +73,8 @@ def tables(result: dict) -> None:
         if work.memory:
             table.add_column("bytes", justify="right")
             for key, figures in sorted(servers.items(), key=lambda item: item[1]["bytes"]):
-                table.add_row(SERVERS[key].title, f"{figures['bytes']:,.0f}", style="bold" if key == "apistar" else None)
+                style = "bold" if key == "apistar" else None
+                table.add_row(SERVERS[key].title, f"{figures['bytes']:,.0f}", style=style)
             console.print(table)
             continue
         for heading in ("CPU µs", "from…to", "a second", "p50 µs", "p99 µs", "p99.9 µs", "busy", "load", "noise"):
@@ -100,7 +101,8 @@ def check(verdicts: list[Verdict]) -> bool:
     for heading in ("what", "reached", "at most", ""):
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for verdict in verdicts:
-        word = "[green]pass[/green]" if verdict.passed else "[yellow]not yet[/yellow]" if verdict.moonshot else "[red]FAIL[/red]"
+        missed = "[yellow]not yet[/yellow]" if verdict.moonshot else "[red]FAIL[/red]"
+        word = "[green]pass[/green]" if verdict.passed else missed
         what = verdict.sentence + (" (moonshot)" if verdict.moonshot else "")
         table.add_row(what, f"{verdict.reached:,.2f}", f"{verdict.most:,.2f}", word)
     terminal().print(table)

@@ -40,7 +40,9 @@ SERVERS: Final = {
     server.name: server
     for server in (
         Server("apistar", "API Star", RUN, ("apistar", "uvicorn", "picows")),
-        Server("apistar-uvicorn", "API Star on plain uvicorn", _uvicorn("apistar"), ("apistar", "uvicorn", "websockets")),
+        Server(
+            "apistar-uvicorn", "API Star on plain uvicorn", _uvicorn("apistar"), ("apistar", "uvicorn", "websockets")
+        ),
         Server("starlette", "Starlette", _uvicorn("starlette"), ("starlette", "uvicorn", "websockets")),
         Server("starlette-ours", "Starlette on our protocol", _uvicorn("starlette", *OURS), ("starlette", "picows")),
         Server("fastapi", "FastAPI", _uvicorn("fastapi"), ("fastapi", "pydantic", "uvicorn")),

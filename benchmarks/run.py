@@ -1,10 +1,10 @@
 """
 Measure servers against each other: `python -m benchmarks.run --work echo --servers apistar,starlette --rounds 3`.
 
-The order of things is the point. All servers of the run are started first, each on the same core, and stopped with SIGSTOP
-except for the one whose turn it is; a round gives every server one short turn, in an order that moves on by one each round,
-so that whatever else the machine does hits all alike. The load comes from the other core. A figure is the median of its
-rounds, a ratio the median of the ratios within each round.
+The order of things is the point. All servers of the run are started first, each on the same core, and stopped with
+SIGSTOP except for the one whose turn it is; a round gives every server one short turn, in an order that moves on by
+one each round, so that whatever else the machine does hits all alike. The load comes from the other core. A figure
+is the median of its rounds, a ratio the median of the ratios within each round.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> 
 def turn(work: Work, server: ServerProcess, core: int | None, seconds: float) -> Figures:
     """Measure one server for one round."""
     waited, cpu = server.waited_s(), server.cpu_s()
-    result = load(work, server, core, "--seconds", str(seconds))
+    result = load(work, server, core, "--seconds", str(seconds), "--warmup", "0.15")
     waited, cpu = server.waited_s() - waited, server.cpu_s() - cpu
     count, elapsed = result["count"], result["seconds"]
     return {
@@ -64,7 +64,8 @@ def idle_memory(work: Work, entry: Server, cores: tuple[int | None, int | None],
     with ServerProcess(entry.argv(), server_core) as server:
         load(WORKS["echo"], server, load_core, "--seconds", "0.3", "--warmup", "0")
         before = server.pss_bytes()
-        command = [program("wsload"), "--port", str(server.port), *work.options, "--sockets", str(sockets), "--seconds", "60"]
+        extent = ["--sockets", str(sockets), "--seconds", "60"]
+        command = [program("wsload"), "--port", str(server.port), *work.options, *extent]
         with pinned(load_core):
             holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         with holder:
@@ -157,10 +158,10 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.split("\n\n")[0])
     parser.add_argument("--work", default="all", help=f"comma-separated: {', '.join(WORKS)} (default: all)")
     parser.add_argument("--servers", default="all", help=f"comma-separated: {', '.join(SERVERS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each server has its turn (default: 5)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="counted seconds of one turn (default: 1)")
-    parser.add_argument("--sockets", type=int, default=5000, help="idle connections of the memory works (default: 5000)")
-    parser.add_argument("--check", action="store_true", help="hold the figures to the targets; status 1 if one is missed")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each server has its turn (default: 9)")
+    parser.add_argument("--seconds", type=float, default=0.4, help="counted seconds of one turn (default: 0.4)")
+    parser.add_argument("--sockets", type=int, default=5000, help="idle connections (default: 5000)")
+    parser.add_argument("--check", action="store_true", help="hold the figures to the targets: status 1 on a miss")
     parser.add_argument("--save", metavar="NAME", help="keep the result as benchmarks/results/NAME.json")
     parser.add_argument("--plot", metavar="FOLDER", type=Path, help="write one SVG per work into this folder")
     parser.add_argument("--again", metavar="FILE", type=Path, help="measure nothing; show, check or plot a kept result")

@@ -11,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`ours`'s figure in `work` is at most `most` times that of `theirs`, or `most` itself where there is no `theirs`."""
+    """The figure of `ours` in `work` is at most `most` times that of `theirs`, or `most` itself without `theirs`."""
 
     work: str
     ours: str
@@ -46,7 +46,7 @@ TARGETS: Final = (
     Target("http", "apistar-uvicorn", "fastapi", 0.5),
 )
 
-# The price of typing: decode, validate and encode one message of three fields, above the raw socket with the same bytes.
+# The price of typing: decode, validate and encode one message of three fields, above the raw socket.
 MOST_TYPING_US: Final = 1.5
 
 
@@ -80,5 +80,6 @@ def verdicts(works: dict[str, dict[str, dict]]) -> list[Verdict]:
     typed, raw = works.get("typed", {}).get("apistar"), works.get("echo-text", {}).get("apistar")
     if typed and raw:
         price = median(a["cpu_us"] - b["cpu_us"] for a, b in zip(typed["rounds"], raw["rounds"], strict=False))
-        found.append(Verdict("typed - echo-text: µs of CPU of apistar", price, MOST_TYPING_US, price <= MOST_TYPING_US, False))
+        sentence = "typed - echo-text: µs of CPU of apistar"
+        found.append(Verdict(sentence, price, MOST_TYPING_US, price <= MOST_TYPING_US, moonshot=False))
     return found

@@ -34,10 +34,21 @@ WORKS: Final = {
     for work in (
         Work("echo", "echo, 64 bytes, 32 sockets", "message", _echo("/echo", 32)),
         Work("echo-text", "echo, text, 32 sockets", "message", _echo("/echo-text", 32, "--text", "--payload", MESSAGE)),
-        Work("typed", "typed JSON echo, 32 sockets", "message", _echo("/typed", 32, "--text", "--payload", MESSAGE), typed=True),
+        Work(
+            "typed",
+            "typed JSON echo, 32 sockets",
+            "message",
+            _echo("/typed", 32, "--text", "--payload", MESSAGE),
+            typed=True,
+        ),
         Work("paced", "echo, 5,000 a second in all", "message", _echo("/echo", 32, "--rate", "5000")),
         Work("fan", "one message to 500 sockets", "delivery", ("--mode", "fan", "--path", "/fan", "--sockets", "500")),
-        Work("churn", "connect, one echo, closing handshake", "cycle", ("--mode", "churn", "--path", "/echo", "--sockets", "16")),
+        Work(
+            "churn",
+            "connect, one echo, closing handshake",
+            "cycle",
+            ("--mode", "churn", "--path", "/echo", "--sockets", "16"),
+        ),
         Work(
             "churn-reset",
             "connect, one echo, TCP reset",
@@ -45,8 +56,12 @@ WORKS: Final = {
             ("--mode", "churn", "--close", "reset", "--path", "/echo", "--sockets", "16"),
         ),
         Work("large-binary", "echo, 1 MiB binary, 4 sockets", "message", _echo("/echo", 4, "--size", "1048576")),
-        Work("large-text", "echo, 64 KiB text, 4 sockets", "message", _echo("/echo-text", 4, "--text", "--size", "65536")),
-        Work("http", "HTTP JSON route", "request", ("--path", ORDER_PATH, "--header", f"X-User: {ORDER_USER}"), http=True),
+        Work(
+            "large-text", "echo, 64 KiB text, 4 sockets", "message", _echo("/echo-text", 4, "--text", "--size", "65536")
+        ),
+        Work(
+            "http", "HTTP JSON route", "request", ("--path", ORDER_PATH, "--header", f"X-User: {ORDER_USER}"), http=True
+        ),
         Work("memory", "idle connection", "connection", ("--mode", "hold", "--path", "/echo"), memory=True),
         Work(
             "memory-used",

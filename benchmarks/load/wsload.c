@@ -51,7 +51,7 @@ typedef struct {
 } Socket;
 
 static struct {
-  int mode, port, sockets, size, depth, rate, addresses;
+  int mode, port, sockets, size, depth, rate, addresses, count;
   bool text, check, reset, touch;
   double seconds, warmup, ramp;
   const char *host, *path, *payload;
@@ -65,8 +65,9 @@ static uint64_t operations, ring = 64;
 static Socket *sockets;
 static uint8_t *burst, *plain;  // the frame, repeated; the payload before masking
 static uint64_t frame_bytes, burst_frames;
-static char request[12288];
+static char request[12288], before_number[12288], after_number[12288];
 static int request_bytes;
+static bool numbered;
 static Histogram latency;
 static Watch watch;
 static Faults faults;
@@ -152,11 +153,16 @@ static void begin(Socket *s) {
   if (connect(s->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) failed(s, strerror(errno));
   else epoll_ctl(poller, EPOLL_CTL_ADD, s->fd, &e);
 }
+static void number_request(void) {
+  static unsigned long number;
+  request_bytes = snprintf(request, sizeof request, "%s%lu%s", before_number, number++, after_number);
+}
 static void connected(Socket *s) {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error) { failed(s, strerror(error)); return; }
+  if (numbered) number_request();
   if (send(s->fd, request, (size_t)request_bytes, MSG_NOSIGNAL) != request_bytes) { failed(s, "the request did not fit"); return; }
   s->state = SHAKING;
   want_write(s, false);
@@ -312,16 +318,22 @@ static void build_frame(void) {
                            "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
                            set.path, set.host, set.port, set.headers);
+  char *mark = strstr(request, "{n}");
+  if (!mark) return;
+  numbered = true;
+  snprintf(before_number, sizeof before_number, "%.*s", (int)(mark - request), request);
+  snprintf(after_number, sizeof after_number, "%s", mark + 3);
 }
 static void usage(void) {
   puts("wsload --port PORT [--host ADDRESS] [--path PATH] [--mode echo|fan|churn|hold|sink]\n"
-       "  --sockets N    how many sockets (32)           --seconds S   counted time (2)\n"
+       "  --sockets N    how many sockets (32)           --seconds S   counted time (2), the most with --count\n"
        "  --size BYTES   payload (64; --payload's own)   --warmup S    uncounted time before it (0.3)\n"
        "  --text         text frames (binary)            --ramp S      most time to open all sockets (30)\n"
        "  --payload TXT  what to send, repeated to SIZE  --depth N     echo: messages under way per socket (1)\n"
        "  --header H     a further 'Name: value' line    --rate N      echo: messages a second, on a fixed schedule\n"
        "  --any-reply    do not compare the replies      --close HOW   churn: handshake or reset (handshake)\n"
        "  --pid PID      read this process's CPU time    --touch       hold: one echo on each socket first\n"
+       "  --count N      stop after N operations         {n} in PATH or H becomes the connection's number\n"
        "  --addresses N  connect from 127.0.0.1 to .N (1)");
 }
 static double number_of(const char *name, const char *text) {
@@ -338,7 +350,7 @@ static void read_options(int count, char **words) {
       {"mode", 1, 0, 'm'}, {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"path", 1, 0, 'u'}, {"sockets", 1, 0, 'n'},
       {"size", 1, 0, 's'}, {"seconds", 1, 0, 't'}, {"warmup", 1, 0, 'w'}, {"ramp", 1, 0, 'r'}, {"depth", 1, 0, 'd'},
       {"rate", 1, 0, 'R'}, {"text", 0, 0, 'T'}, {"payload", 1, 0, 'P'}, {"header", 1, 0, 'H'}, {"any-reply", 0, 0, 'a'},
-      {"close", 1, 0, 'c'}, {"pid", 1, 0, 'i'}, {"touch", 0, 0, 'o'}, {"addresses", 1, 0, 'A'}, {"help", 0, 0, '?'}, {0}};
+      {"close", 1, 0, 'c'}, {"pid", 1, 0, 'i'}, {"touch", 0, 0, 'o'}, {"addresses", 1, 0, 'A'}, {"count", 1, 0, 'C'}, {"help", 0, 0, '?'}, {0}};
   bool sized = false;
   for (int c, at = 0; (c = getopt_long(count, words, "", options, &at)) != -1;) {
     const char *name = c == '?' ? "" : options[at].name;
@@ -368,6 +380,7 @@ static void read_options(int count, char **words) {
       case 'i': watch_add(&watch, whole_number(name, optarg, 1, 1 << 30)); break;
       case 'o': set.touch = true; break;
       case 'A': set.addresses = whole_number(name, optarg, 1, 200); break;
+      case 'C': set.count = whole_number(name, optarg, 1, 1 << 30); break;
       default: usage(); exit(2);
     }
   }
@@ -435,6 +448,7 @@ int main(int count, char **words) {
     if (!open_at && (double)(now - started_at) > set.ramp * 1e9) fault(&faults, "only %d of %d sockets opened in %.0f s", opened, set.sockets, set.ramp);
     if (open_at && !counting && (double)(now - open_at) >= set.warmup * 1e9) counting = true, counted_at = now, watch_begin(&watch);
     if (counting && (double)(now - counted_at) >= set.seconds * 1e9) over = true;
+    if (set.count && operations >= (uint64_t)set.count) over = true;
     if (set.mode == HOLD && stdin_ended()) over = true;
     if (faults.count && set.mode != HOLD) over = true;
   }

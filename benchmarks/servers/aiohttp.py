@@ -1,4 +1,4 @@
-"""aiohttp's server on uvloop: `python -m benchmarks.servers.aiohttp PORT`. Typed messages by msgspec, as for Starlette."""
+"""aiohttp's server on uvloop: `python -m benchmarks.servers.aiohttp PORT`. Typed messages by msgspec."""
 
 import sys
 from dataclasses import dataclass

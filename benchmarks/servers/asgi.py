@@ -1,10 +1,10 @@
 """
 The bare ASGI callable: no framework at all, the least that any framework on this server can cost.
 
-Every file of this folder is the same application in another dress: `/echo` (bytes), `/echo-text`, `/typed` (one JSON
-message of three fields: decode, validate, encode), `/fan` (what any socket sends goes to every socket) and
-`GET /orders/{number}?page=` with a user taken from a header by what the framework has for such things. Each is written as
-that framework's documentation teaches it, in its fastest form where there are several.
+Every file of this folder is the same application in another dress: `/echo` (bytes), `/echo-text`, `/typed` (one
+JSON message of three fields: decode, validate, encode), `/fan` (what any socket sends goes to every socket) and
+`GET /orders/{number}?page=` with a user taken from a header by what the framework has for such things. Each is
+written as that framework's documentation teaches it, in its fastest form where there are several.
 """
 
 import msgspec

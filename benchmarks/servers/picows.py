@@ -1,4 +1,4 @@
-"""picows alone, callbacks and all, on uvloop: `python -m benchmarks.servers.picows PORT`. A frame layer: no HTTP, no checks."""
+"""picows alone, by callbacks on uvloop: `python -m benchmarks.servers.picows PORT`. No HTTP, no checks."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The `websockets` library's own server on uvloop: `python -m benchmarks.servers.websockets PORT`. It serves no HTTP."""
+"""The `websockets` library's own server on uvloop: `python -m benchmarks.servers.websockets PORT`. No HTTP routes."""
 
 import asyncio
 import sys
