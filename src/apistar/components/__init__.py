@@ -1,0 +1,23 @@
+"""The built-in providers: the one place where the rooms meet."""
+
+from .body import BodyInfo, BodySource
+from .connection import ConnectionSource, ConstantSource
+from .exchange import Exchange
+from .parameters import HeaderSource, ParameterInfo, PathSource, QuerySource
+from .site import Site
+from .websocket import TaskGroupSource, WebSocketSource
+
+__all__ = [
+    "BodyInfo",
+    "BodySource",
+    "ConnectionSource",
+    "ConstantSource",
+    "Exchange",
+    "HeaderSource",
+    "ParameterInfo",
+    "PathSource",
+    "QuerySource",
+    "Site",
+    "TaskGroupSource",
+    "WebSocketSource",
+]

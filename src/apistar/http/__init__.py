@@ -1,0 +1,40 @@
+"""Annotations to inject from a request, and responses to give back."""
+
+from .annotations import (
+    URL,
+    Body,
+    Cookies,
+    FormData,
+    Header,
+    Headers,
+    Method,
+    Path,
+    PathParams,
+    QueryParam,
+    QueryParams,
+    Request,
+    UploadFile,
+)
+from .responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+
+__all__ = [
+    "URL",
+    "Body",
+    "Cookies",
+    "FileResponse",
+    "FormData",
+    "HTMLResponse",
+    "Header",
+    "Headers",
+    "JSONResponse",
+    "Method",
+    "Path",
+    "PathParams",
+    "QueryParam",
+    "QueryParams",
+    "RedirectResponse",
+    "Request",
+    "Response",
+    "StreamingResponse",
+    "UploadFile",
+]

@@ -1,0 +1,245 @@
+"""
+`ASyncApp`: an ASGI 3 application, compiled when it is built.
+
+A connection goes through here from top to bottom: middleware, host, origin, admission, route, dispatch. Everything
+that can be wrong with routes, signatures and components is a `ConfigurationError` of the constructor.
+
+Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import HTTPConnection
+
+from .components import (
+    BodySource,
+    ConnectionSource,
+    ConstantSource,
+    Exchange,
+    HeaderSource,
+    PathSource,
+    QuerySource,
+    TaskGroupSource,
+    WebSocketSource,
+)
+from .dispatch import Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
+from .exceptions import ConfigurationError, HTTPException
+from .injector import Component, Injector
+from .lifespan import Lifespan
+from .limits import DEFAULTS, Limits
+from .messages import JSON, MSGPACK
+from .observer import Observer
+from .routing import Include, Mount, Route, RouteKind, Router, table
+from .security import Admission, HostCheck, OriginCheck
+from .transports.selection import transport_of
+from .types import ASGIApp, Event, Receive, Scope, Send
+from .websocket import WebSocket
+
+if TYPE_CHECKING:
+    from starlette.middleware import Middleware
+
+
+class ASyncApp:
+    """
+    An application of HTTP and WebSocket routes.
+
+    Args:
+        routes: `Route`, `Include` and `Mount`, in any order.
+        components: What handlers, hooks and other components may ask for.
+        event_hooks: Classes with `on_request`, `on_response`, `on_error`.
+        middleware: ASGI middleware, outermost first: Starlette's `Middleware(cls, …)`, or callables `app -> app`.
+        lifespan: `lifespan(app)` gives an async context manager that is entered on start-up; a mapping that it
+            yields becomes the state of every connection.
+        static_dir: A folder whose files are served below `static_url`.
+        template_dir: A folder of Jinja templates for `render_template()`; needs the extra `templates`.
+        allowed_origins: Origins of browsers besides our own, to the letter: `"https://example.com"`.
+        allowed_hosts: Names that this application answers to; every name where nothing is given.
+        limits: Of every connection; a route's own override single fields.
+        observer: Told of every event of every WebSocket.
+
+    Raises:
+        ConfigurationError: If routes, handlers, components or hooks contradict each other.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[Route | Include | Mount] = (),
+        components: Sequence[Component] = (),
+        event_hooks: Sequence[object] = (),
+        *,
+        middleware: Sequence[Middleware | Callable[..., ASGIApp]] = (),
+        lifespan: Callable[[ASyncApp], AbstractAsyncContextManager[Mapping[str, Any] | None]] | None = None,
+        static_dir: str | None = None,
+        static_url: str = "/static/",
+        template_dir: str | None = None,
+        allowed_origins: Sequence[str] = (),
+        allowed_hosts: Sequence[str] = (),
+        limits: Limits = DEFAULTS,
+        observer: Observer | None = None,
+    ) -> None:
+        self.limits = limits
+        self.observer = observer
+        self.injector = Injector(components, self._sources())
+        self._compiler = RouteCompiler(self.injector, event_hooks, limits, (JSON, MSGPACK))
+        self._hosts = HostCheck(allowed_hosts)
+        self._origins = OriginCheck(allowed_origins)
+        self._admission = Admission()
+        self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
+        self._templates = _templates(template_dir, self, static_url)
+        mounts = [Mount(static_url.rstrip("/"), _static_files(static_dir))] if static_dir else []
+        self.router: Router[Operation] = Router(table([*routes, *mounts], self._compiler.compile))
+        self.injector.finish()
+        self._lifespan = Lifespan(self, self.injector, lifespan)
+        self._stack = _wrapped(self._dispatch, middleware)
+
+    def _sources(self) -> list[Any]:
+        return [
+            WebSocketSource(),
+            ConnectionSource(),
+            ConstantSource((type(self), ASyncApp), self),
+            TaskGroupSource(),
+            PathSource(),
+            BodySource(),
+            HeaderSource(),
+            QuerySource(),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope, as ASGI asks."""
+        if scope["type"] == "lifespan":
+            await self._lifespan.serve(scope, receive, send)
+            return
+        if not self.injector.started:
+            await self._lifespan.ensure_started()
+        await self._stack(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            raise ValueError(f"this application serves http, websocket and lifespan scopes, not {scope['type']!r}")
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if self._hosts.active:
+                self._hosts.check(scope)
+            match = self.router.match(_path(scope), scope["method"])
+        except HTTPException as refusal:
+            exchange = Exchange(scope, receive, send, self.limits)
+            await serve_http(self._unrouted, exchange, refusal)
+            return
+        if match.mount is not None:
+            await match.mount.app(_below(scope, match.prefix), receive, send)
+            return
+        operation = match.target
+        exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
+        scope["path_params"] = match.params
+        await serve_http(operation, exchange)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = None
+        try:
+            if self._hosts.active:
+                self._hosts.check(scope)
+            match = self.router.match_websocket(_path(scope))
+            if match.mount is not None:
+                await match.mount.app(_below(scope, match.prefix), receive, send)
+                return
+            operation = match.target
+            transport = transport_of(scope, receive, send)
+            websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
+            transport.bind(websocket.on_end, operation.limits, self.observer, match.route.url)
+            self._origins.check(scope)
+            self._admission.enter(operation.limits.max_connections)
+        except HTTPException as refusal:
+            if transport is None:
+                transport = transport_of(scope, receive, send)
+                transport.bind(_ignore, self.limits, self.observer, "")
+            await refuse_websocket(transport, refusal)
+            return
+        exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
+        exchange.websocket = websocket
+        scope["path_params"] = match.params
+        try:
+            await serve_websocket(operation, exchange)
+        finally:
+            self._admission.leave()
+
+    def reverse_url(self, name: str, **parameters: object) -> str:
+        """
+        The URL of a route by its name; `include:route` for one below an `Include`.
+
+        Raises:
+            UsageError: If there is no such route, or the parameters do not fit its URL.
+        """
+        return self.router.url_for(name, **parameters)
+
+    def render_template(self, name: str, /, **context: Any) -> str:
+        """
+        Render a template of `template_dir`; the context has `app` and `static_url(path)`.
+
+        Raises:
+            ConfigurationError: If the application has no `template_dir`.
+        """
+        if self._templates is None:
+            raise ConfigurationError("render_template() needs ASyncApp(template_dir=…)")
+        return str(self._templates.get_template(name).render(**context))
+
+
+def _path(scope: Scope) -> str:
+    """The path below `root_path` (ASGI: `path` includes it)."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
+        return path[len(root) :] or "/"
+    return path
+
+
+def _below(scope: Scope, prefix: str) -> Scope:
+    """The scope of a mounted application."""
+    return {**scope, "root_path": scope.get("root_path", "") + prefix, "app_root_path": scope.get("root_path", "")}
+
+
+def _wrapped(app: ASGIApp, middleware: Sequence[Any]) -> ASGIApp:
+    for entry in reversed(middleware):
+        if callable(entry):
+            app = entry(app)
+        else:
+            factory, *rest = entry
+            options = rest[-1] if rest else {}
+            positional = rest[0] if len(rest) == 2 else ()
+            app = factory(app, *positional, **options)
+    return app
+
+
+def _static_files(directory: str) -> ASGIApp:
+    from starlette.staticfiles import StaticFiles
+
+    try:
+        return StaticFiles(directory=directory)
+    except RuntimeError as error:
+        raise ConfigurationError(f"static_dir {directory!r}: {error}") from None
+
+
+def _templates(directory: str | None, app: ASyncApp, static_url: str) -> Any:
+    if directory is None:
+        return None
+    try:
+        from starlette.templating import Jinja2Templates
+    except ImportError:
+        raise ConfigurationError("template_dir needs Jinja: pip install 'apistar[templates]'") from None
+    environment = Jinja2Templates(directory=directory).env
+    environment.globals["app"] = app
+    environment.globals["static_url"] = lambda path: f"{static_url.rstrip('/')}/{str(path).lstrip('/')}"
+    return environment
+
+
+def _ignore(_ending: object) -> None:
+    """Nobody owns a connection that no route took."""

@@ -1,0 +1,93 @@
+"""
+The root of every plan: one HTTP exchange or one WebSocket, as the built-in sources read it.
+
+Everything is made when it is first asked for: an exchange that nobody asks costs one small object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from ..http.query import query_of
+from ..limits import Limits
+from ..types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from ..websocket import WebSocket
+
+
+class Exchange:
+    """
+    What is known of one connection.
+
+    Attributes:
+        scope, receive, send: ASGI's.
+        route: The route that matched, or `None`.
+        path_params: Converted, by name.
+        limits: Of the route.
+        websocket: Of a WebSocket route.
+        response: What will be sent, for `on_response` and `on_error` hooks.
+        error: What went wrong, for `on_error` hooks.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_query",
+        "_request",
+        "error",
+        "limits",
+        "path_params",
+        "receive",
+        "response",
+        "route",
+        "scope",
+        "send",
+        "websocket",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        limits: Limits,
+        route: object = None,
+        path_params: dict[str, Any] | None = None,
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.limits = limits
+        self.route = route
+        self.path_params = path_params or {}
+        self.websocket: WebSocket[Any, Any] | None = None
+        self.response: Response | None = None
+        self.error: BaseException | None = None
+        self._request: Request | None = None
+        self._connection: HTTPConnection | None = None
+        self._query: QueryParams | None = None
+
+    @property
+    def request(self) -> Request:
+        """Starlette's request; for HTTP only."""
+        if self._request is None:
+            self._request = Request(self.scope, self.receive, self.send)
+        return self._request
+
+    @property
+    def connection(self) -> HTTPConnection:
+        """Headers, cookies and address, for HTTP and WebSocket alike."""
+        if self._connection is None:
+            self._connection = self.request if self.scope["type"] == "http" else HTTPConnection(self.scope)
+        return self._connection
+
+    @property
+    def query(self) -> QueryParams:
+        """The query parameters; a query that is not UTF-8 is a `BadRequest`."""
+        if self._query is None:
+            self._query = query_of(self.scope["query_string"])
+        return self._query

@@ -1,0 +1,199 @@
+"""
+Sources that go by the parameter's name: path, query and header parameters.
+
+Converters are built when the plan is compiled. A path parameter is converted by the router, where a value that does
+not fit is a 404; a query parameter or header that is missing or does not fit is a 400.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import inspect
+import types
+import typing
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from ..exceptions import BadRequest
+from ..http.annotations import Header, QueryParam
+from ..injector import Binding
+from ..injector.signature import bare, optional_of, words
+from .exchange import Exchange
+from .site import Site
+
+_SCALARS = (
+    str,
+    int,
+    float,
+    bool,
+    uuid.UUID,
+    decimal.Decimal,
+    datetime.date,
+    datetime.datetime,
+    datetime.time,
+    datetime.timedelta,
+    enum.Enum,
+)
+_MANY = (list, set, frozenset, tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """
+    What the schema says of a parameter.
+
+    Attributes:
+        name: As it is called on the wire.
+        place: `path`, `query` or `header`.
+        annotation: Its type, with constraints.
+        required: Whether leaving it out is an error.
+        default: What stands in for it.
+    """
+
+    name: str
+    place: Literal["path", "query", "header"]
+    annotation: Any
+    required: bool
+    default: Any = inspect.Parameter.empty
+
+
+class PathSource:
+    """A parameter that is named in the route's URL."""
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        if not isinstance(site, Site) or parameter.name not in site.names:
+            return None
+        annotation = str if parameter.annotation is parameter.empty else parameter.annotation
+        site.ask_path(parameter.name, annotation)
+        name = parameter.name
+        return Binding(
+            ("path", name),
+            lambda exchange: exchange.path_params[name],
+            f"path parameter {name}: {words(annotation)}",
+            about=ParameterInfo(name, "path", annotation, required=True),
+        )
+
+
+class HeaderSource:
+    """`x: http.Header`."""
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        annotation = optional_of(parameter.annotation) or parameter.annotation
+        if annotation is not Header:
+            return None
+        name = parameter.name.replace("_", "-").lower()
+        default = _default(parameter)
+        required = default is parameter.empty
+
+        def read(exchange: Exchange) -> Any:
+            value = exchange.connection.headers.get(name)
+            if value is not None:
+                return value
+            if required:
+                raise BadRequest(f"header {name!r} is missing")
+            return default
+
+        return Binding(
+            ("header", name, repr(default)),
+            read,
+            f"header {name}",
+            about=ParameterInfo(name, "header", str, required, default),
+        )
+
+
+class QuerySource:
+    """`limit: int = 10`, `tags: list[str]`, `q: http.QueryParam`."""
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        annotation = str if parameter.annotation is parameter.empty else parameter.annotation
+        inner = optional_of(annotation) or bare(annotation)
+        if inner is QueryParam:
+            annotation = inner = str
+        many = get_origin(bare(inner)) in _MANY and all(
+            _is_scalar(item) for item in get_args(bare(inner)) if item is not Ellipsis
+        )
+        if bare(inner) in _MANY:
+            many = True
+        if not many and not _is_scalar(inner):
+            return None
+        name = parameter.name
+        default = _default(parameter)
+        return Binding(
+            ("query", name, str(annotation), repr(default)),
+            _many(name, annotation, default) if many else _one(name, annotation, default),
+            f"query parameter {name}: {words(annotation)}",
+            about=ParameterInfo(name, "query", annotation, default is parameter.empty, default),
+        )
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    if parameter.default is parameter.empty and optional_of(parameter.annotation) is not None:
+        return None
+    return parameter.default
+
+
+def _is_scalar(annotation: Any) -> bool:
+    annotation = bare(annotation)
+    if get_origin(annotation) is Literal:
+        return True
+    if get_origin(annotation) in (typing.Union, types.UnionType):
+        return all(_is_scalar(member) for member in get_args(annotation) if member is not type(None))
+    if isinstance(annotation, typing.NewType):
+        return _is_scalar(annotation.__supertype__)
+    return isinstance(annotation, type) and issubclass(annotation, _SCALARS)
+
+
+def _one(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
+    convert = _converter(name, annotation)
+
+    def read(exchange: Exchange) -> Any:
+        value = exchange.query.get(name)
+        if value is not None:
+            return value if convert is None else convert(value)
+        if default is inspect.Parameter.empty:
+            raise BadRequest(f"query parameter {name!r} is missing; it is {_article(annotation)}")
+        return default
+
+    return read
+
+
+def _many(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
+    convert = _converter(name, annotation)
+    assert convert is not None
+
+    def read(exchange: Exchange) -> Any:
+        values = exchange.query.getlist(name)
+        if values:
+            return convert(values)
+        if default is inspect.Parameter.empty:
+            raise BadRequest(f"query parameter {name!r} is missing; give it once or several times")
+        return default
+
+    return read
+
+
+def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
+    """A strict converter from text, or `None` where the text is the value."""
+    if bare(annotation) is annotation and (optional_of(annotation) or annotation) is str:
+        return None
+
+    def convert(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, annotation, strict=False)
+        except msgspec.ValidationError as error:
+            shown = value if isinstance(value, str) else ", ".join(value)
+            detail = str(error).replace("`", "")
+            raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
+
+    return convert
+
+
+def _article(annotation: Any) -> str:
+    spelled = words(bare(optional_of(annotation) or annotation))
+    return f"an {spelled}" if spelled[0] in "aeiouAEIOU" else f"a {spelled}"

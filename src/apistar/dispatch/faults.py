@@ -1,0 +1,46 @@
+"""
+What is logged, and what a test sees, when a handler fails.
+
+One traceback per fault, with the route and the client; paths and addresses are escaped, so that no line can be forged.
+The peer never learns more than a status or a close code.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ..types import Scope
+
+logger = logging.getLogger("apistar")
+
+TESTING_EXTENSION = "apistar.testing"
+"""The key in `extensions` under which a test client leaves a list for the faults of a connection."""
+
+
+def report(scope: Scope, label: str, error: BaseException) -> None:
+    """Log a fault with its traceback and hand it to the test client, if there is one."""
+    logger.error("%s failed for %s %s", label, client_of(scope), path_of(scope), exc_info=error)
+    testing = (scope.get("extensions") or {}).get(TESTING_EXTENSION)
+    if testing is not None:
+        testing["errors"].append(error)
+
+
+def note(scope: Scope, label: str, what: str) -> None:
+    """Log, as information, that a connection ended in a way the application may want to know."""
+    logger.info("%s %s for %s %s", label, what, client_of(scope), path_of(scope))
+
+
+def client_of(scope: Scope) -> str:
+    """The peer's address and port."""
+    client = scope.get("client")
+    return escaped(f"{client[0]}:{client[1]}") if client else "an unknown client"
+
+
+def path_of(scope: Scope) -> str:
+    """The path without the query, which may carry tokens."""
+    return escaped(scope.get("path", ""))
+
+
+def escaped(text: str) -> str:
+    """Text without line breaks, control characters and terminal codes."""
+    return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,130 @@
+"""
+One HTTP exchange, in the order in which it happens:
+
+1. hooks' `on_request`
+2. the plan of the handler, then the handler
+3. the return value becomes a response; an `HTTPException` becomes a problem document
+4. hooks' `on_response`; or, for an exception that nobody handled, a 500 and hooks' `on_error`
+5. the response is sent
+6. clean-ups, in reverse order
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from ..components import Exchange
+from ..exceptions import HTTPException, InternalServerError
+from ..http.responses import problem_of, response_of
+from ..injector import Plan, Resolution
+from ..types import Event, Send
+from .faults import report
+from .operation import Operation, Style
+
+
+async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPException | None = None) -> None:
+    """
+    Run one exchange to its end.
+
+    Args:
+        refusal: Answer with this instead of calling the handler; hooks run all the same.
+    """
+    resolution = operation.program.resolution(exchange)
+    error: BaseException | None = None
+    try:
+        response = await _respond(operation, exchange, resolution, refusal)
+        send = _without_body(exchange.send) if exchange.scope["method"] == "HEAD" else exchange.send
+        await response(exchange.scope, exchange.receive, send)
+    except ClientDisconnect as gone:
+        error = gone
+    except BaseException as fault:
+        error = fault
+        raise
+    finally:
+        cleanup = resolution.close(error or exchange.error)
+        if cleanup is not None:
+            await _clean_up(operation, exchange, cleanup)
+
+
+async def _respond(
+    operation: Operation, exchange: Exchange, resolution: Resolution, refusal: HTTPException | None
+) -> Response:
+    hooks = operation.hooks
+    try:
+        try:
+            await hooks.start(resolution)
+            if refusal is not None:
+                raise refusal
+            exchange.response = response_of(await _call(operation, resolution))
+        except (HTTPException, StarletteHTTPException) as answer:
+            exchange.response = problem_of(answer)
+        await _run_hooks(hooks.on_response, exchange, resolution)
+    except (HTTPException, StarletteHTTPException) as answer:
+        exchange.response = problem_of(answer)
+    except ClientDisconnect:
+        raise
+    except Exception as fault:
+        exchange.error = fault
+        exchange.response = problem_of(InternalServerError())
+        report(exchange.scope, operation.label, fault)
+        await _run_error_hooks(operation, exchange, resolution)
+    return exchange.response
+
+
+async def _call(operation: Operation, resolution: Resolution) -> Any:
+    plan = operation.plan
+    if plan.immediate:
+        resolution.prepare_nowait(plan)
+    else:
+        await resolution.prepare(plan)
+    if operation.style is Style.SYNC:
+        result = await anyio.to_thread.run_sync(partial(resolution.invoke, plan.call, plan.arguments))
+    else:
+        result = resolution.invoke(plan.call, plan.arguments)
+    if inspect.isawaitable(result):
+        result = await result
+    return result
+
+
+async def _run_hooks(plans: tuple[Plan, ...], exchange: Exchange, resolution: Resolution) -> None:
+    for plan in plans:
+        replaced = await resolution.run(plan)
+        if isinstance(replaced, Response):
+            exchange.response = replaced
+
+
+async def _run_error_hooks(operation: Operation, exchange: Exchange, resolution: Resolution) -> None:
+    for plan in operation.hooks.on_error:
+        try:
+            await _run_hooks((plan,), exchange, resolution)
+        except (HTTPException, StarletteHTTPException) as answer:
+            exchange.response = problem_of(answer)
+        except Exception as fault:
+            report(exchange.scope, operation.label, fault)
+
+
+async def _clean_up(operation: Operation, exchange: Exchange, cleanup: Any) -> None:
+    try:
+        await cleanup
+    except Exception as fault:
+        # The generators see what ended the exchange, and most let it pass: that one was reported before.
+        if fault is not exchange.error and not isinstance(fault, ClientDisconnect):
+            report(exchange.scope, operation.label, fault)
+
+
+def _without_body(send: Send) -> Send:
+    """RFC 9110 §9.3.2: the answer to HEAD has the headers of GET and no content."""
+
+    async def send_headers(event: Event) -> None:
+        if event["type"] == "http.response.body":
+            event = {**event, "body": b""}
+        await send(event)
+
+    return send_headers

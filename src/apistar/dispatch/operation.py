@@ -1,0 +1,69 @@
+"""
+A route, compiled: everything that is known before the first connection.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from ..injector import Plan, Program, Resolution
+from ..limits import Limits
+from ..messages.message_types import MessageTypes
+from ..routing import Route, RouteKind
+
+
+class Style(enum.Enum):
+    """How a handler is run."""
+
+    ASYNC = "async"
+    SYNC = "sync, in a worker thread"
+    GENERATOR = "async generator"
+    """Its values are sent over a WebSocket as they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookPlans:
+    """
+    The event hooks that concern one route.
+
+    Attributes:
+        instances: The slot of each hook and the plan that makes it, one instance per connection.
+        on_request: In order.
+        on_response, on_error: In reverse order.
+    """
+
+    instances: tuple[tuple[int, Plan], ...] = ()
+    on_request: tuple[Plan, ...] = ()
+    on_response: tuple[Plan, ...] = ()
+    on_error: tuple[Plan, ...] = ()
+
+    async def start(self, resolution: Resolution) -> None:
+        """Make the instances, then run `on_request`."""
+        for slot, plan in self.instances:
+            resolution.values[slot] = await resolution.run(plan)
+        for plan in self.on_request:
+            await resolution.run(plan)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    One route as dispatch runs it.
+
+    Attributes:
+        label: The handler with file and line, for logs and `apistar routes`.
+        messages: Types of the WebSocket; `None` for a raw one and for HTTP.
+    """
+
+    route: Route | None
+    kind: RouteKind
+    label: str
+    program: Program
+    plan: Plan
+    style: Style
+    hooks: HookPlans
+    limits: Limits
+    messages: MessageTypes | None = None
+    path_types: dict[str, Any] | None = None

@@ -1,0 +1,212 @@
+"""
+One WebSocket, in the order in which it happens:
+
+1. hooks' `on_request`, which may connect or refuse
+2. the plan of the handler, then the handler
+3. hooks' `on_response`, which may still send; or `on_error` for an exception that nobody handled
+4. the end, by the table below
+5. clean-ups, in reverse order
+
+| the handler | before `connect()` | after it |
+|---|---|---|
+| returned | 403 | Close 1000 |
+| raised `WebSocketDisconnect` | 403 | nothing more to send |
+| raised `HTTPException` | its response | Close 4000 + status |
+| raised `WebSocketProtocolError` | 400 | Close with its code |
+| raised anything else | 500 | Close 1011 |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
+
+from ..components import Exchange
+from ..exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    InternalServerError,
+    WebSocketDisconnect,
+    WebSocketProtocolError,
+)
+from ..http.responses import problem_of
+from ..injector import Plan, Resolution
+from ..transports.transport import Transport
+from ..websocket import WebSocket, status
+from .faults import note, report
+from .operation import Operation, Style
+
+HTTP_CLOSE_CODES = 4000
+"""An `HTTPException` after `connect()` closes with this plus its status: 4403, 4404 (RFC 6455 §7.4.2)."""
+
+
+async def serve_websocket(operation: Operation, exchange: Exchange) -> None:
+    """Run one WebSocket to its end; `exchange.websocket` is bound to its transport."""
+    websocket = cast("WebSocket[Any, Any]", exchange.websocket)
+    resolution = operation.program.resolution(exchange)
+    error: BaseException | None = None
+    try:
+        await operation.hooks.start(resolution)
+        await _call(operation, resolution, websocket)
+    except BaseException as fault:
+        error = fault
+    if isinstance(error, asyncio.CancelledError):
+        error = await _cancelled(resolution, error)
+    try:
+        await _finish(operation, exchange, resolution, websocket, error)
+    finally:
+        cleanup = resolution.close(error)
+        if cleanup is not None:
+            await _clean_up(operation, exchange, cleanup, error)
+    if isinstance(error, BaseException) and not isinstance(error, Exception):
+        raise error
+
+
+async def refuse_websocket(transport: Transport, error: HTTPException) -> None:
+    """Answer a handshake that no handler sees."""
+    response = problem_of(error)
+    await transport.reject(response.status_code, response.raw_headers, bytes(response.body))
+
+
+async def _call(operation: Operation, resolution: Resolution, websocket: WebSocket[Any, Any]) -> None:
+    plan = operation.plan
+    if plan.immediate:
+        resolution.prepare_nowait(plan)
+    else:
+        await resolution.prepare(plan)
+    if operation.style is Style.GENERATOR:
+        await _stream(resolution.invoke(plan.call, plan.arguments), websocket)
+    else:
+        await resolution.invoke(plan.call, plan.arguments)
+
+
+async def _stream(values: AsyncGenerator[Any, None], websocket: WebSocket[Any, Any]) -> None:
+    """Send the values of an async generator; when the peer leaves it is cancelled where it waits, and closed."""
+    await websocket.connect()
+
+    async def send_all() -> None:
+        try:
+            async for value in values:
+                await websocket.send(value)
+            await websocket.close()
+        finally:
+            await values.aclose()
+
+    sending = asyncio.get_running_loop().create_task(send_all())
+    try:
+        async for _ in websocket:
+            pass  # nothing is expected; reading on is how the peer's Close is seen
+    except WebSocketDisconnect:
+        pass
+    finally:
+        sending.cancel()
+        await asyncio.wait({sending})
+    if not sending.cancelled():
+        sending.result()
+
+
+async def _cancelled(resolution: Resolution, error: asyncio.CancelledError) -> BaseException:
+    """
+    Who cancelled: the server, or a task group of the handler one of whose tasks failed.
+
+    A task group cancels its parent and raises what its tasks raised when it is left, so it is left here.
+    """
+    cleanup = resolution.close(error)
+    if cleanup is not None:
+        try:
+            await cleanup
+        except BaseException as fault:
+            return fault
+    return error
+
+
+async def _finish(
+    operation: Operation,
+    exchange: Exchange,
+    resolution: Resolution,
+    websocket: WebSocket[Any, Any],
+    error: BaseException | None,
+) -> None:
+    if isinstance(error, StarletteHTTPException):
+        error = HTTPException(error.detail or None, error.status_code, error.headers)
+    if error is None or isinstance(error, WebSocketDisconnect | HTTPException | WebSocketProtocolError):
+        failed = await _run_hooks(operation.hooks.on_response, operation, exchange, resolution)
+        error = failed or error
+    if error is None or isinstance(error, WebSocketDisconnect):
+        if websocket.connecting:
+            note(exchange.scope, operation.label, "returned before connect(): refused with 403")
+            await _reject(websocket, Forbidden())
+        elif websocket.connected:
+            await websocket.close()
+    elif isinstance(error, HTTPException):
+        note(exchange.scope, operation.label, f"ended with {error}")
+        if websocket.connecting:
+            await _reject(websocket, error)
+        elif websocket.connected:
+            await websocket.close(HTTP_CLOSE_CODES + error.status_code, error.title)
+    elif isinstance(error, WebSocketProtocolError):
+        note(exchange.scope, operation.label, f"ended with {error}")
+        if websocket.connecting:
+            await _reject(websocket, BadRequest(error.detail or None))
+        elif websocket.connected:
+            await websocket.close(error.code, error.reason)
+    elif isinstance(error, Exception):
+        await _failed(operation, exchange, resolution, websocket, error)
+    elif websocket.connected:
+        await websocket.close(status.WS_1012_SERVICE_RESTART)
+    elif websocket.connecting:
+        await _reject(websocket, HTTPException(status_code=503))
+
+
+async def _failed(
+    operation: Operation,
+    exchange: Exchange,
+    resolution: Resolution,
+    websocket: WebSocket[Any, Any],
+    error: Exception,
+) -> None:
+    report(exchange.scope, operation.label, error)
+    exchange.error = error
+    await _run_hooks(operation.hooks.on_error, operation, exchange, resolution)
+    if websocket.connecting:
+        await _reject(websocket, InternalServerError())
+    elif websocket.connected:
+        await websocket.close(status.WS_1011_INTERNAL_ERROR)
+
+
+async def _run_hooks(
+    plans: tuple[Plan, ...], operation: Operation, exchange: Exchange, resolution: Resolution
+) -> Exception | None:
+    """Run hooks after the handler; a fault of one does not keep the others from running."""
+    first: Exception | None = None
+    for plan in plans:
+        try:
+            await resolution.run(plan)
+        except WebSocketDisconnect:
+            continue
+        except Exception as fault:
+            if first is None and not exchange.error:
+                first = fault
+            else:
+                report(exchange.scope, operation.label, fault)
+    return first
+
+
+async def _reject(websocket: WebSocket[Any, Any], error: HTTPException) -> None:
+    response: Response = problem_of(error)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+    await websocket.reject(response.status_code, bytes(response.body), headers)
+
+
+async def _clean_up(operation: Operation, exchange: Exchange, cleanup: Any, error: BaseException | None) -> None:
+    try:
+        await cleanup
+    except Exception as fault:
+        # The generators see what ended the handler, and most let it pass: that one was dealt with before.
+        if fault is not error:
+            report(exchange.scope, operation.label, fault)

@@ -1,0 +1,64 @@
+"""
+What a handler may ask for about its request, by annotation.
+
+`Header` and `QueryParam` go by the parameter's name (`user_agent: http.Header` is the header `User-Agent`); a missing
+one without a default is a 400. `Body[T]` is the body decoded as `T`; `Body` alone is `bytes`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar
+
+from starlette.datastructures import URL, FormData, Headers, QueryParams, UploadFile
+from starlette.requests import Request
+
+Method = NewType("Method", str)
+"""The request method in capitals; `GET` for a WebSocket handshake."""
+
+Path = NewType("Path", str)
+"""The decoded path of the request."""
+
+Header = NewType("Header", str)
+"""The value of the header that is named like the parameter, `_` for `-`."""
+
+QueryParam = NewType("QueryParam", str)
+"""The value of the query parameter that is named like the parameter."""
+
+
+class Cookies(dict[str, str]):
+    """The cookies of the request by name (RFC 6265 §5.4)."""
+
+
+class PathParams(dict[str, Any]):
+    """The converted path parameters by name."""
+
+
+class BodyMarker:
+    """Marks an annotation as the body of the request."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "http.Body"
+
+
+BODY: Final = BodyMarker()
+
+T = TypeVar("T")
+Body: TypeAlias = Annotated[T, BODY]
+
+__all__ = [
+    "URL",
+    "Body",
+    "Cookies",
+    "FormData",
+    "Header",
+    "Headers",
+    "Method",
+    "Path",
+    "PathParams",
+    "QueryParam",
+    "QueryParams",
+    "Request",
+    "UploadFile",
+]

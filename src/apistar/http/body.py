@@ -1,0 +1,148 @@
+"""
+The body of a request, bounded, and decoded by its content type.
+
+| content type | decoded |
+|---|---|
+| `application/json`, `…+json`, or none given | JSON |
+| `application/msgpack`, `application/x-msgpack` | msgpack |
+| `application/x-www-form-urlencoded`, `multipart/form-data` | form fields and uploads, converted to the type |
+| anything, for `Body[bytes]`, `Body[str]` and `Body` | as it is |
+
+`max_message_bytes` bounds a body as it bounds a message; the parts of a multipart form are bounded by Starlette's
+parser, which keeps uploads on disk. Sources: RFC 9110 §8.3, §15.5.14, §15.5.16; RFC 6839 §3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import Request
+
+from ..exceptions import BadRequest, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
+from ..messages.json import JSON
+from ..messages.msgpack import MSGPACK
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
+
+BodyReader = Callable[[Request, int], Awaitable[Any]]
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """
+    Read the whole body.
+
+    Raises:
+        PayloadTooLarge: If it is larger than `limit_bytes`; the rest is not read.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit_bytes:
+        raise _too_large(int(declared), limit_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise _too_large(size, limit_bytes)
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    request._body = body  # what Starlette's own `body()` keeps, so that a handler may ask the Request too
+    return body
+
+
+def _too_large(size: int, limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"body of {size} bytes exceeds max_message_bytes of {limit}", headers={"Connection": "close"}
+    )
+
+
+def body_reader(annotation: Any) -> BodyReader:
+    """
+    Build, once, what reads and decodes a body as `annotation`.
+
+    Raises:
+        UnsupportedType: If no decoder can be built for it.
+    """
+    if annotation is bytes:
+        return read_body
+    if annotation is str:
+        return _read_text
+    if annotation is FormData:
+        return _read_form
+    from_json = _json_decoder(annotation)
+    from_msgpack = None if from_json is None else MSGPACK.decoder(annotation)
+
+    async def read(request: Request, limit_bytes: int) -> Any:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type in _FORMS:
+            return _from_form(await _read_form(request, limit_bytes), annotation)
+        if media_type in _MSGPACK:
+            decode = from_msgpack
+        elif not media_type or media_type == "application/json" or media_type.endswith("+json"):
+            decode = from_json
+        else:
+            decode = None
+        if decode is None:
+            raise UnsupportedMediaType(
+                f"content type {media_type!r} is not supported; send application/json, application/msgpack or a form"
+            )
+        try:
+            return decode(await read_body(request, limit_bytes))
+        except InvalidMessage as error:
+            raise BadRequest({"detail": error.detail, "path": error.path}) from None
+
+    return read
+
+
+def _json_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
+    """A decoder, or `None` for a type with uploads, which only a form can carry."""
+    return None if _has_upload(annotation) else JSON.decoder(annotation)
+
+
+def _has_upload(annotation: Any) -> bool:
+    hints = getattr(annotation, "__annotations__", None)
+    if not isinstance(annotation, type) or not hints:
+        return False
+    import typing
+
+    return any("UploadFile" in str(hint) for hint in typing.get_type_hints(annotation).values())
+
+
+async def _read_text(request: Request, limit_bytes: int) -> str:
+    try:
+        return (await read_body(request, limit_bytes)).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not UTF-8 at byte {error.start}") from None
+
+
+async def _read_form(request: Request, limit_bytes: int) -> FormData:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _FORMS:
+        raise UnsupportedMediaType(f"content type {media_type!r} is not a form; send {' or '.join(_FORMS)}")
+    if media_type == _FORMS[0]:
+        await read_body(request, limit_bytes)
+    try:
+        return await request.form()
+    except StarletteHTTPException as error:
+        raise BadRequest(error.detail) from None
+
+
+def _from_form(form: FormData, annotation: Any) -> Any:
+    fields: dict[str, Any] = {}
+    for name in form:
+        values = form.getlist(name)
+        fields[name] = values[0] if len(values) == 1 else values
+    try:
+        return msgspec.convert(fields, annotation, strict=False, dec_hook=_upload)
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _upload(expected: type, value: Any) -> Any:
+    if expected is UploadFile and not isinstance(value, UploadFile):
+        raise ValueError("expected a file")
+    return value

@@ -1,0 +1,41 @@
+"""
+The query string, read strictly.
+
+Percent-encoded bytes that are not UTF-8 are a 400, not replacement characters, and the number of fields is bounded.
+Source: WHATWG URL §5.1 (application/x-www-form-urlencoded parsing).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import QueryParams
+
+from ..exceptions import BadRequest
+
+MAX_QUERY_FIELDS: Final = 1000
+"""As in Starlette's and Django's forms; each field is an object."""
+
+
+def query_of(query_string: bytes) -> QueryParams:
+    """
+    Parse a query string.
+
+    Raises:
+        BadRequest: If it is not UTF-8, or has more than MAX_QUERY_FIELDS fields.
+    """
+    if not query_string:
+        return QueryParams()
+    try:
+        fields = parse_qsl(
+            query_string.decode("utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_QUERY_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise BadRequest("the query string is not UTF-8; percent-encode text as UTF-8") from None
+    except ValueError:
+        raise BadRequest(f"the query string has more than {MAX_QUERY_FIELDS} fields") from None
+    return QueryParams(fields)

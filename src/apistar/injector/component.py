@@ -1,0 +1,119 @@
+"""
+What provides a value: components (the application's) and sources (built in).
+
+A component's `resolve()` says by its return annotation what it provides and by its parameters what it needs. The
+identity of what is provided is the annotation itself: two classes of one name are two things.
+A source reads straight from the root of a connection and is bound to one parameter when the plan is compiled, so that
+converters and decoders are built once.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from ..exceptions import ConfigurationError
+
+
+class Lifetime(enum.Enum):
+    """How long a provided value lives."""
+
+    CONNECTION = "connection"
+    """One value per request or WebSocket."""
+    APP = "app"
+    """Built on start-up, closed on shutdown."""
+
+
+class Component:
+    """
+    Provides one type of value to handlers, hooks and other components.
+
+    Write `def resolve(self, …) -> User`, sync or async; its parameters are injected. A `resolve` that yields once
+    (`-> AsyncIterator[Session]` or `-> Iterator[Session]`) provides what it yields and is resumed for its clean-up
+    when the lifetime ends, also when the handler failed or was cancelled. A sync `resolve` runs inline, on the event
+    loop. One that asks for `inspect.Parameter` is resolved once for each parameter that asks for it.
+    """
+
+    lifetime: ClassVar[Lifetime] = Lifetime.CONNECTION
+
+    resolve: Callable[..., Any]
+
+    def can_handle_parameter(self, parameter: inspect.Parameter) -> bool:
+        """
+        Tell whether this component provides `parameter`; called when plans are compiled.
+
+        The default compares the annotation with what `resolve` provides. Override it for a family of types.
+        """
+        from .signature import provided_annotation
+
+        return bool(parameter.annotation == provided_annotation(self))
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if not isinstance(cls.lifetime, Lifetime):
+            raise ConfigurationError(
+                f"{cls.__qualname__}.lifetime must be Lifetime.CONNECTION or Lifetime.APP, not {cls.lifetime!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """
+    One parameter, tied to the root of the connection.
+
+    Attributes:
+        key: Two bindings of one key are read once.
+        read: Takes the root and gives the value, or an awaitable or async generator of it.
+        label: For `--explain` and error messages.
+        kind: How `read` is to be run.
+        about: What the schema wants to know; the injector does not look at it.
+        connection: False if the value is the application's and may be used by `Lifetime.APP` components.
+    """
+
+    key: Hashable
+    read: Callable[[Any], Any]
+    label: str
+    kind: BindingKind = field(default_factory=lambda: BindingKind.READ)
+    about: object = None
+    connection: bool = True
+
+
+class BindingKind(enum.Enum):
+    """How a binding's `read` is run."""
+
+    READ = "read"
+    READ_ASYNC = "read_async"
+    READ_GENERATOR = "read_generator"
+
+
+class NotApplicable(Exception):
+    """
+    Raised by a source whose value does not exist for this kind of route.
+
+    Attributes:
+        detail: Why, as a sentence.
+    """
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class Source(Protocol):
+    """A built-in provider."""
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        """
+        Bind a parameter, or give `None` where this source does not provide it.
+
+        Args:
+            parameter: Its annotation is resolved, without `Annotated` metadata only where it had none.
+            site: What the application passed to `Injector.program()`: the route's side of the question.
+
+        Raises:
+            NotApplicable: If the value does not exist for this kind of route.
+            ConfigurationError: If the annotation is of this source and cannot be served.
+        """

@@ -1,0 +1,105 @@
+"""
+`Provider[T]`: not the value but the way to get one.
+
+    async def feed(ws: WebSocket, sessions: Provider[Session]):
+        async for message in ws:
+            async with sessions() as session:
+                ...
+
+A WebSocket that lives for hours holds a database session for milliseconds. Everything that the value needs is
+resolved anew each time and cleaned up when the block ends; only the connection itself and the application's own
+values are shared.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .plan import Plan, Resolution
+
+if TYPE_CHECKING:
+    from .program import Program
+
+T = TypeVar("T")
+
+
+class Provider(Generic[T]):
+    """
+    Gives a `T` for the length of a block. Safe to call from several tasks: each block has its own value.
+
+    Keyword arguments stand for parameters by name where the value, or what it needs, asks for a path or query
+    parameter: `async with rooms(room="lobby") as room`.
+    """
+
+    __slots__ = ("_recipe", "_root")
+
+    def __init__(self, recipe: ProviderRecipe, root: object) -> None:
+        self._recipe = recipe
+        self._root = root
+
+    def __call__(self, **parameters: object) -> AbstractAsyncContextManager[T]:
+        return self._resolved(parameters)
+
+    @asynccontextmanager
+    async def _resolved(self, parameters: dict[str, object]) -> AsyncIterator[T]:
+        program, plan = self._recipe.compiled
+        resolution = program.resolution(self._root)
+        for name, value in parameters.items():
+            resolution.values[self._recipe.slot_of(name)] = value
+        try:
+            yield await resolution.run(plan)
+        except BaseException as error:
+            cleanup = resolution.close(error)
+            if cleanup is None or not await cleanup:
+                raise
+        else:
+            cleanup = resolution.close()
+            if cleanup is not None:
+                await cleanup
+
+
+class ProviderRecipe:
+    """How a provider's value is made; compiled after the plan that asks for it, so that a circle can be broken."""
+
+    def __init__(self, label: str, wanted: object, fresh: Callable[[], Program], chain: list[str]) -> None:
+        self.label = label
+        self.chain = chain
+        self._wanted = wanted
+        self._fresh = fresh
+        self._named: dict[str, int] = {}
+
+    def compile(self) -> None:
+        """Compile the plan of the value; called once, by the injector."""
+        program = self._fresh()
+        plan = program.plan(_returns(self._wanted, self.chain[0]))
+        self.compiled: tuple[Program, Plan] = (program, plan)
+        for step in plan.steps:
+            name = getattr(step.about, "name", None)
+            if isinstance(name, str):
+                self._named[name] = step.slot
+
+    def slot_of(self, name: str) -> int:
+        if name not in self._named:
+            known = ", ".join(sorted(self._named)) or "none"
+            raise TypeError(f"Provider[{self.label}] takes no parameter {name!r}; it asks for: {known}")
+        return self._named[name]
+
+    def provider(self, resolution: Resolution) -> Provider[Any]:
+        return Provider(self, resolution.values[0])
+
+
+def _returns(wanted: object, name: str) -> Callable[[Any], Any]:
+    """A function of one parameter that is annotated as wanted and gives it back."""
+
+    def value(value: Any) -> Any:
+        return value
+
+    value.__annotations__ = {"value": wanted}
+    value.__qualname__ = name
+    value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter("value", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=wanted)]
+    )
+    return value

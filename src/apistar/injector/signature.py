@@ -1,0 +1,167 @@
+"""
+Reading signatures: parameters with their annotations resolved, and what a component provides.
+
+String annotations (`from __future__ import annotations`) are evaluated in the module of the callable, in what it
+closes over, and in the namespace given (the function in which a route was written).
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from ..exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from .component import Component
+
+_YIELDING = (
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+    collections.abc.AsyncIterable,
+    collections.abc.Iterator,
+    collections.abc.Generator,
+    collections.abc.Iterable,
+)
+
+
+def unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that is run in the end: without partials, bound methods and callable objects."""
+    while True:
+        if isinstance(call, functools.partial):
+            call = call.func
+        elif inspect.ismethod(call):
+            call = call.__func__
+        elif hasattr(call, "__wrapped__"):
+            call = call.__wrapped__
+        elif not inspect.isfunction(call) and not inspect.isclass(call) and hasattr(type(call), "__call__"):
+            method = type(call).__call__
+            if not inspect.isfunction(method):
+                return call
+            call = method
+        else:
+            return call
+
+
+def where(call: Callable[..., Any]) -> str:
+    """`file.py:12` of a callable, or its module where it has no source."""
+    code = getattr(unwrapped(call), "__code__", None)
+    if code is None:
+        return getattr(call, "__module__", None) or "?"
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def name_of(call: Callable[..., Any]) -> str:
+    """The name by which messages call a callable."""
+    function = call.func if isinstance(call, functools.partial) else call
+    return str(getattr(function, "__qualname__", type(function).__qualname__)).split("<locals>.")[-1]
+
+
+def parameters_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None = None) -> list[inspect.Parameter]:
+    """
+    Parameters of a callable in order, with their annotations resolved.
+
+    `*args` and `**kwargs` are left out: nothing is injected there.
+
+    Raises:
+        ConfigurationError: If an annotation names something that cannot be found.
+    """
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"the signature of {call!r} cannot be read: {error}") from None
+    hints = hints_of(call, namespace)
+    return [
+        parameter.replace(annotation=hints.get(parameter.name, parameter.annotation))
+        for parameter in signature.parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+
+
+def hints_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """
+    Resolved annotations of a callable, with `Annotated` kept.
+
+    Raises:
+        ConfigurationError: If an annotation names something that cannot be found.
+    """
+    function = unwrapped(call)
+    if inspect.isclass(function):
+        function = function.__init__
+    annotations = getattr(function, "__annotations__", {})
+    if not any(isinstance(annotation, str) for annotation in annotations.values()):
+        return {name: type(None) if hint is None else hint for name, hint in annotations.items()}
+    known: dict[str, Any] = {**(namespace or {}), **_closure(function)}
+    try:
+        return typing.get_type_hints(function, localns=known, include_extras=True)
+    except NameError as error:
+        raise ConfigurationError(
+            f"an annotation of {name_of(call)} ({where(call)}) cannot be resolved: {error}; "
+            "define or import the name in the module of the function, outside of `if TYPE_CHECKING`"
+        ) from None
+    except Exception as error:
+        raise ConfigurationError(
+            f"an annotation of {name_of(call)} ({where(call)}) cannot be evaluated: {error}"
+        ) from error
+
+
+def _closure(function: Callable[..., Any]) -> dict[str, Any]:
+    cells = getattr(function, "__closure__", None) or ()
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    known = {}
+    for name, cell in zip(names, cells, strict=False):
+        try:
+            known[name] = cell.cell_contents
+        except ValueError:  # a name that is assigned later
+            continue
+    return known
+
+
+def provided_annotation(component: Component, namespace: Mapping[str, Any] | None = None) -> Any:
+    """
+    What `resolve` provides: its return annotation, or the item of it where it yields.
+
+    Gives `inspect.Parameter.empty` where there is no return annotation.
+    """
+    returned = hints_of(component.resolve, namespace).get("return", inspect.Parameter.empty)
+    if yields(component.resolve) and get_origin(returned) in _YIELDING:
+        return get_args(returned)[0]
+    return returned
+
+
+def yields(call: Callable[..., Any]) -> bool:
+    """Whether a callable is a generator function, sync or async."""
+    function = unwrapped(call)
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without `Annotated` metadata."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def optional_of(annotation: Any) -> Any | None:
+    """`T` of `T | None`, or `None` where the annotation is no such union."""
+    annotation = bare(annotation)
+    if get_origin(annotation) not in (typing.Union, types.UnionType):
+        return None
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    if len(members) == len(get_args(annotation)):
+        return None
+    return members[0] if len(members) == 1 else typing.Union[tuple(members)]  # noqa: UP007  (built at run time)
+
+
+def words(annotation: Any) -> str:
+    """An annotation as a person writes it."""
+    if annotation is inspect.Parameter.empty:
+        return "(no annotation)"
+    if get_origin(annotation) in (typing.Union, types.UnionType):
+        return " | ".join(words(member) for member in get_args(annotation))
+    if isinstance(annotation, type) and not get_args(annotation):
+        return "None" if annotation is type(None) else annotation.__qualname__.split("<locals>.")[-1]
+    return str(annotation).replace("typing.", "").split("<locals>.")[-1]

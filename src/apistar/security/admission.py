@@ -1,0 +1,43 @@
+"""
+How many WebSockets one process holds.
+
+Past `max_connections` a handshake is answered with 503 and `Retry-After`, spread so that refused clients do not come
+back in one second.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from ..exceptions import ServiceUnavailable
+
+RETRY_AFTER_S: Final = (1, 10)
+"""Bounds of the random `Retry-After`."""
+
+
+class Admission:
+    """Counts the open connections of one application in this process."""
+
+    __slots__ = ("open",)
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    def enter(self, limit: int | None) -> None:
+        """
+        Count one more; whoever entered must `leave()`.
+
+        Raises:
+            ServiceUnavailable: If there are `limit` already; nothing was counted.
+        """
+        if limit is not None and self.open >= limit:
+            raise ServiceUnavailable(
+                "too many connections; try again later",
+                headers={"Retry-After": str(random.randint(*RETRY_AFTER_S))},  # noqa: S311  (no secret)
+            )
+        self.open += 1
+
+    def leave(self) -> None:
+        """Count one less."""
+        self.open -= 1

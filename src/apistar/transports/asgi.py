@@ -1,0 +1,387 @@
+"""
+A WebSocket on any ASGI 3 server, with what ASGI can express.
+
+ASGI has no limits on the wire, no abort and no write pressure: a message is measured when it has arrived, and a send
+that does not return within `send_timeout_s` ends the connection for the application, while the server looks after TCP.
+
+Nobody pays for a reader who does not need one: `wait_readable()` calls the server's `receive` directly. A reader task
+is started by the second `send()` in a row without a `receive` between them, and by `wait_closed()`, so that one who
+only sends or only waits learns of the peer's Close.
+
+Source: the ASGI specification, "WebSocket" 2.5 and the extension "WebSocket Denial Response".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import Final
+
+from ..exceptions import OutboxFull, WebSocketDisconnect
+from ..limits import DEFAULTS, Limits
+from ..observer import Observer
+from ..types import BytesLike, Data, Event, Receive, Scope, Send
+from .stepping import FirstStep
+from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
+
+LEARN_TIMEOUT_S: Final = 1.0
+"""After a failed send, how long to wait for the server to say how the connection ended; servers say it at once."""
+
+
+class ASGITransport:
+    """One WebSocket connection over `scope`, `receive` and `send`."""
+
+    __slots__ = (
+        "_closed",
+        "_direct",
+        "_drainer",
+        "_inbox",
+        "_inbox_bytes",
+        "_limits",
+        "_observer",
+        "_on_end",
+        "_outbox",
+        "_outbox_bytes",
+        "_readable",
+        "_reader",
+        "_reader_wanted",
+        "_receive",
+        "_room",
+        "_route",
+        "_send",
+        "_sending",
+        "_started",
+        "_unanswered",
+        "_waiters",
+        "capabilities",
+        "ending",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        denial = "websocket.http.response" in (scope.get("extensions") or {})
+        self.capabilities = Capability.DENIAL_RESPONSE if denial else Capability.NONE
+        self.ending: Ending | None = None
+        self._receive = receive
+        self._send = send
+        self._limits: Limits = DEFAULTS
+        self._observer: Observer | None = None
+        self._on_end: OnEnd | None = None
+        self._route = ""
+        self._inbox: deque[Data] = deque()
+        self._inbox_bytes = 0
+        self._outbox: deque[Event] = deque()
+        self._outbox_bytes = 0
+        self._sending = False
+        self._unanswered = False
+        self._started = False
+        self._direct = False
+        self._reader: asyncio.Task[None] | None = None
+        self._reader_wanted = False
+        self._drainer: asyncio.Task[None] | None = None
+        self._readable: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._closed: list[asyncio.Future[None]] = []
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._outbox_bytes
+
+    def bind(self, on_end: OnEnd, limits: Limits, observer: Observer | None, route: str) -> None:
+        self._on_end = on_end
+        self._limits = limits
+        self._observer = observer
+        self._route = route
+
+    # The handshake
+
+    async def accept(self, subprotocol: str | None, headers: HeaderList) -> None:
+        await self._connect()
+        try:
+            await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": list(headers)})
+        except OSError:
+            self._end(Ending(1006, "", Initiator.PEER))
+            raise WebSocketDisconnect(1006) from None
+        self._started = True
+        if self._observer is not None:
+            self._observer.opened(self._route)
+
+    async def reject(self, status: int, headers: HeaderList, body: bytes) -> None:
+        self._on_end = None
+        try:
+            await self._connect()
+            if self._observer is not None:
+                self._observer.refused(self._route, status)
+            if Capability.DENIAL_RESPONSE in self.capabilities:
+                await self._send({"type": "websocket.http.response.start", "status": status, "headers": list(headers)})
+                await self._send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+            else:
+                await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
+        except (OSError, WebSocketDisconnect):
+            pass  # the client left before it could be refused
+        self._end(Ending(1006, "", Initiator.LOCAL))
+
+    async def _connect(self) -> None:
+        event = await self._receive()
+        if event["type"] != "websocket.connect":
+            self._end(_ending_of(event))
+            raise WebSocketDisconnect(1006)
+
+    # Receiving
+
+    def receive_nowait(self) -> Data | None:
+        self._unanswered = False
+        if self._inbox:
+            message = self._inbox.popleft()
+            self._inbox_bytes -= len(message)
+            if self._room is not None:
+                _wake(self._room)
+            return message
+        if self.ending is not None:
+            raise WebSocketDisconnect(self.ending.code, self.ending.reason)
+        return None
+
+    async def wait_readable(self) -> None:
+        if self._inbox or self.ending is not None:
+            return
+        if self._reader is None:
+            self._direct = True
+            try:
+                event = await self._receive()
+            finally:
+                self._direct = False
+                if self._reader_wanted:
+                    self._start_reader()
+            await self._take(event)
+            return
+        self._readable = asyncio.get_running_loop().create_future()
+        try:
+            await self._readable
+        finally:
+            self._readable = None
+
+    def _start_reader(self) -> None:
+        if self._direct:
+            self._reader_wanted = True
+        elif self._reader is None and self.ending is None:
+            self._reader = asyncio.get_running_loop().create_task(self._read(), name="apistar: WebSocket reader")
+
+    async def _read(self) -> None:
+        while self.ending is None:
+            if len(self._inbox) >= self._limits.inbox_messages or self._inbox_bytes >= self._limits.inbox_bytes:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+                self._room = None
+            await self._take(await self._receive())
+
+    async def _take(self, event: Event) -> None:
+        if event["type"] == "websocket.receive":
+            if self.ending is not None:
+                return  # RFC 6455 §5.5.1: nothing counts after a Close
+            text = event.get("text")
+            message: Data = event["bytes"] if text is None else text
+            size = len(message) if text is None else _utf8_size(text, self._limits.max_message_bytes)
+            if size > self._limits.max_message_bytes:
+                limit = self._limits.max_message_bytes
+                await self.close(1009, f"message of {size} bytes exceeds max_message_bytes of {limit}")
+                return
+            if self._observer is not None:
+                self._observer.received(self._route, size)
+            self._inbox.append(message)
+            self._inbox_bytes += len(message)
+            if self._readable is not None:
+                _wake(self._readable)
+        else:
+            self._end(_ending_of(event))
+
+    # Sending
+
+    def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
+        event = self._event(data, text)
+        if self._unanswered and self._reader is None:
+            self._start_reader()
+        self._unanswered = True
+        if not self._sending and not self._outbox and not self._waiters:
+            return self._deliver(event)
+        return self._enqueue(event)
+
+    def send_nowait(self, data: str | BytesLike, text: bool) -> None:
+        event = self._event(data, text)
+        if not self._fits(event):
+            if self._observer is not None:
+                self._observer.dropped(self._route, 1)
+            raise OutboxFull(self._outbox_bytes, len(self._outbox))
+        if self._unanswered and self._reader is None:
+            self._start_reader()
+        self._unanswered = True
+        self._append(event)
+
+    def _event(self, data: str | BytesLike, text: bool) -> Event:
+        if self.ending is not None:
+            raise WebSocketDisconnect(self.ending.code, self.ending.reason)
+        if self._observer is not None:
+            self._observer.sent(self._route, len(data))
+        if not text:
+            return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
+        return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
+
+    async def _deliver(self, event: Event) -> None:
+        """Hand one event to the server; the clock runs only if the server waits."""
+        self._sending = True
+        try:
+            step = FirstStep(self._send(event))
+            if not step.done:
+                async with asyncio.timeout(self._limits.send_timeout_s):
+                    await step
+        except TimeoutError:
+            self.abort(1013, f"the outbox did not move for {self._limits.send_timeout_s} s")
+            raise WebSocketDisconnect(1013, self._reason()) from None
+        except (OSError, RuntimeError) as error:
+            # Servers differ in how they refuse a send after the peer's Close: uvicorn raises an OSError, or a
+            # RuntimeError where it has answered that Close already. The disconnect event decides.
+            if not await self._learn() and isinstance(error, RuntimeError):
+                raise
+            assert self.ending is not None
+            raise WebSocketDisconnect(self.ending.code, self.ending.reason) from None
+        finally:
+            self._sending = False
+            if self._outbox and self._drainer is None:
+                self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
+
+    async def _enqueue(self, event: Event) -> None:
+        while not self._fits(event) or self._waiters:
+            if self._observer is not None:
+                self._observer.outbox(self._route, self._outbox_bytes)
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+                elif self._waiters:
+                    _wake(self._waiters.popleft())  # this one was woken and cannot use it
+                raise
+            if self.ending is not None:
+                raise WebSocketDisconnect(self.ending.code, self.ending.reason)
+            if self._fits(event):
+                break
+        self._append(event)
+
+    def _fits(self, event: Event) -> bool:
+        limits = self._limits
+        if not self._outbox:
+            return True
+        size = self._outbox_bytes + _size(event)
+        return len(self._outbox) < limits.outbox_messages and size <= limits.outbox_bytes
+
+    def _append(self, event: Event) -> None:
+        self._outbox.append(event)
+        self._outbox_bytes += _size(event)
+        if self._drainer is None and not self._sending:
+            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
+
+    async def _drain(self) -> None:
+        try:
+            while self._outbox and self.ending is None:
+                event = self._outbox[0]
+                await self._deliver(event)
+                self._outbox.popleft()
+                self._outbox_bytes -= _size(event)
+                if self._waiters:
+                    _wake(self._waiters.popleft())
+        except WebSocketDisconnect:
+            pass  # `_end` has told everybody
+        finally:
+            self._drainer = None
+
+    async def _learn(self) -> bool:
+        """After a failed send: wait for the server to say how it ended."""
+        if self.ending is None and not self._direct:
+            self._start_reader()
+        try:
+            async with asyncio.timeout(LEARN_TIMEOUT_S):
+                while self.ending is None:
+                    await self.wait_closed()
+        except TimeoutError:
+            self._end(Ending(1006, "", Initiator.PEER))
+            return False
+        return True
+
+    # Ending
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.ending is not None:
+            return
+        drainer = self._drainer
+        if drainer is not None and drainer is not asyncio.current_task():
+            await asyncio.wait({drainer}, timeout=self._limits.close_timeout_s)
+        if self.ending is not None:
+            return
+        self._end(Ending(code, reason, Initiator.LOCAL))
+        try:
+            async with asyncio.timeout(self._limits.close_timeout_s):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except (OSError, RuntimeError):
+            pass  # the peer's Close was faster, and the server has answered it (TimeoutError is an OSError)
+
+    def abort(self, code: int = 1006, reason: str = "") -> None:
+        if self.ending is None:
+            self._end(Ending(code, reason, Initiator.LOCAL))
+
+    async def wait_closed(self) -> None:
+        if self.ending is not None:
+            return
+        self._start_reader()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closed.append(waiter)
+        try:
+            await waiter
+        finally:
+            self._closed.remove(waiter)
+
+    def _reason(self) -> str:
+        return self.ending.reason if self.ending is not None else ""
+
+    def _end(self, ending: Ending) -> None:
+        """The one place where a connection ends."""
+        if self.ending is not None:
+            return
+        self.ending = ending
+        if self._observer is not None and self._started:
+            if self._outbox:
+                self._observer.dropped(self._route, len(self._outbox))
+            self._observer.closed(self._route, ending.code)
+        self._outbox.clear()
+        self._outbox_bytes = 0
+        for waiter in (*self._waiters, *self._closed, self._readable, self._room):
+            if waiter is not None:
+                _wake(waiter)
+        reader, self._reader = self._reader, None
+        if reader is not None and reader is not asyncio.current_task():
+            reader.cancel()
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(ending)
+
+
+def _ending_of(event: Event) -> Ending:
+    code = event.get("code")
+    return Ending(1005 if code is None else code, event.get("reason") or "", Initiator.PEER)
+
+
+def _size(event: Event) -> int:
+    return len(event["text"] if "text" in event else event["bytes"])
+
+
+def _utf8_size(text: str, limit: int) -> int:
+    """The size in bytes, counted only where it could matter: a character takes 1 to 4 bytes."""
+    if len(text) * 4 <= limit or text.isascii() or len(text) > limit:
+        return len(text)
+    return len(text.encode())
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

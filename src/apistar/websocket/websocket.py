@@ -1,0 +1,515 @@
+"""
+The `WebSocket` that handlers receive.
+
+`WebSocket` alone carries `str` and `bytes`; `WebSocket[In, Out]` carries values of the declared types. It keeps the
+rules of order and of types; how bytes travel is the transport's business, and nothing here knows a server.
+
+Sources: RFC 6455; the Starlette and API Star 0.4 interfaces, whose names are kept where they mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol
+
+import msgspec
+
+from ..exceptions import (
+    ConcurrentReceive,
+    EncodeError,
+    InvalidMessage,
+    InvalidSubprotocol,
+    UsageError,
+    WebSocketDisconnect,
+    WebSocketNotConnected,
+    WebSocketProtocolError,
+    truncate_reason,
+)
+from .state import WebSocketEvent, WebSocketState, after
+from .status import WS_1006_ABNORMAL_CLOSURE, is_sendable
+
+if TYPE_CHECKING:
+    from starlette.datastructures import URL, Address, Headers, QueryParams
+    from starlette.requests import HTTPConnection
+    from typing_extensions import TypeVar
+
+    from ..messages.message_types import MessageTypes
+
+    In = TypeVar("In", default=str | bytes)
+    Out = TypeVar("Out", default=str | bytes)
+else:
+    from typing import TypeVar
+
+    In = TypeVar("In")
+    Out = TypeVar("Out")
+
+NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
+"""Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
+
+
+class Ending(Protocol):
+    """How a connection ended."""
+
+    @property
+    def code(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Connection(Protocol):
+    """What the WebSocket asks of a transport; `transports/transport.py` has the whole contract."""
+
+    async def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None: ...
+    async def reject(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None: ...
+    def receive_nowait(self) -> str | bytes | None: ...
+    def wait_readable(self) -> Any: ...
+    def send(self, data: Any, text: bool) -> Any: ...
+    def send_nowait(self, data: Any, text: bool) -> None: ...
+    async def close(self, code: int, reason: str) -> None: ...
+    async def wait_closed(self) -> None: ...
+
+
+class WebSocket(Generic[In, Out]):
+    """
+    One WebSocket connection, from the handshake to its end.
+
+    `extra` is a place for the application's own values. Not safe to use from other threads.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_connection",
+        "_extra",
+        "_handshake",
+        "_callbacks",
+        "_receiving",
+        "_state",
+        "_types",
+        "close_code",
+        "close_reason",
+        "subprotocol",
+        "subprotocols",
+    )
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, parameters):
+            """`WebSocket[In]` sends `str` and `bytes`, as the type variables' defaults say."""
+            if not isinstance(parameters, tuple):
+                parameters = (parameters, str | bytes)
+            return super().__class_getitem__(parameters)
+
+    def __init__(
+        self,
+        connection: Connection,
+        handshake: HTTPConnection,
+        types: MessageTypes | None = None,
+    ) -> None:
+        self._connection = connection
+        self._handshake = handshake
+        self._types = types
+        self._state = WebSocketState.CONNECTING
+        self._receiving = False
+        self._extra: SimpleNamespace | None = None
+        self._callbacks: list[Callable[[], None]] | None = None
+        self.subprotocols: Sequence[str] = tuple(handshake.scope.get("subprotocols", ()))
+        self.subprotocol: str | None = None
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+
+    # The handshake
+
+    async def connect(
+        self,
+        subprotocol: str | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        *,
+        close: bool = False,
+        close_code: int | None = None,
+    ) -> None:
+        """
+        Complete the handshake (RFC 6455 §4.2.2). Does nothing where a hook has completed it already.
+
+        Args:
+            subprotocol: One that the client offered, see `subprotocols`.
+            headers: Sent with the 101.
+            close: Refuse instead, with HTTP 403.
+            close_code: Taken for API Star code; a refused handshake has no close code on the wire.
+
+        Raises:
+            InvalidSubprotocol: If the client did not offer it; the handshake is still open.
+            WebSocketDisconnect: If the client left before.
+            UsageError: If the connection was refused before, or completed with another subprotocol.
+        """
+        if close:
+            await self.reject(403)
+            return
+        if self._state is WebSocketState.CONNECTED and subprotocol in (None, self.subprotocol):
+            return
+        if self._state is not WebSocketState.CONNECTING:
+            raise self._not_connecting("connect")
+        if subprotocol is not None and subprotocol not in self.subprotocols:
+            raise InvalidSubprotocol(subprotocol, self.subprotocols)
+        if self._types is not None:
+            subprotocol = self._types.negotiate(subprotocol, self.subprotocols)
+        await self._connection.accept(subprotocol, _raw_headers(headers))
+        if self._state is WebSocketState.CONNECTING:
+            self._state = after(self._state, WebSocketEvent.ACCEPT)
+            self.subprotocol = subprotocol
+            if self._types is not None:
+                self._types = self._types.chosen(subprotocol)
+
+    accept = connect
+
+    async def reject(
+        self,
+        status: int = 403,
+        body: str | bytes | Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        """
+        Refuse the handshake with an HTTP response; a bare 403 where the server cannot send one.
+
+        Args:
+            status: 300 to 599.
+            body: Text, bytes, or a mapping that is sent as JSON.
+
+        Raises:
+            UsageError: If the handshake was answered before.
+        """
+        if self._state is not WebSocketState.CONNECTING:
+            raise self._not_connecting("reject")
+        raw = list(_raw_headers(headers))
+        content, kind = _body(body)
+        names = {name for name, _ in raw}
+        if b"content-type" not in names and content:
+            raw.append((b"content-type", kind))
+        if b"content-length" not in names:
+            raw.append((b"content-length", str(len(content)).encode()))
+        self._state = after(self._state, WebSocketEvent.REJECT)
+        await self._connection.reject(status, raw, content)
+        self._ended()
+
+    # Receiving
+
+    async def receive(self) -> In:
+        """
+        Wait for the next message. If cancelled, no message is lost.
+
+        Raises:
+            WebSocketDisconnect: If the connection is over and every message was taken.
+            InvalidMessage: If the message is not of the declared type; the connection stays open.
+            ConcurrentReceive: If another task waits here.
+            WebSocketNotConnected: Before `connect()`.
+        """
+        message: Any = self._connection.receive_nowait() if self._state is WebSocketState.CONNECTED else None
+        if message is None:
+            message = await self._next()
+        if self._types is not None:
+            message = self._types.decode(message)
+        return message  # type: ignore[no-any-return]
+
+    async def _next(self) -> str | bytes:
+        """Wait for a message; the slow half of `receive()`."""
+        if self._state is WebSocketState.CONNECTING:
+            raise WebSocketNotConnected("receive")
+        if self._receiving:
+            raise ConcurrentReceive
+        connection = self._connection
+        self._receiving = True
+        try:
+            while (message := connection.receive_nowait()) is None:
+                await connection.wait_readable()
+        finally:
+            self._receiving = False
+        return message
+
+    async def receive_text(self) -> str:
+        """
+        Wait for the next message, which must be text.
+
+        Raises:
+            WebSocketProtocolError: If it is binary; the connection was closed with 1003.
+            WebSocketDisconnect, ConcurrentReceive, WebSocketNotConnected: As `receive()`.
+        """
+        message = await self._next()
+        if isinstance(message, str):
+            return message
+        raise await self._refuse(WebSocketProtocolError("expected a text message, got binary", 1003))
+
+    async def receive_bytes(self) -> bytes:
+        """
+        Wait for the next message, which must be binary.
+
+        Raises:
+            WebSocketProtocolError: If it is text; the connection was closed with 1003.
+            WebSocketDisconnect, ConcurrentReceive, WebSocketNotConnected: As `receive()`.
+        """
+        message = await self._next()
+        if isinstance(message, bytes):
+            return message
+        raise await self._refuse(WebSocketProtocolError("expected a binary message, got text", 1003))
+
+    async def receive_json(self, loads: Callable[[str], Any] | None = None) -> Any:
+        """
+        Wait for the next message, which must be JSON in text.
+
+        Args:
+            loads: Decodes it; msgspec's decoder where nothing is given.
+
+        Raises:
+            InvalidMessage: If it is not JSON; the connection was closed with 1007.
+            WebSocketProtocolError: If it is binary; the connection was closed with 1003.
+            WebSocketDisconnect, ConcurrentReceive, WebSocketNotConnected: As `receive()`.
+        """
+        text = await self.receive_text()
+        try:
+            return msgspec.json.decode(text) if loads is None else loads(text)
+        except (ValueError, RecursionError) as error:
+            detail = f"$: expected JSON: {error}"
+        raise await self._refuse(InvalidMessage(detail, expected="JSON"))
+
+    async def _refuse(self, error: WebSocketProtocolError) -> WebSocketProtocolError:
+        await self.close(error.code, error.reason)
+        return error
+
+    def __aiter__(self) -> WebSocket[In, Out]:
+        """Messages until the peer closes normally; any other ending raises `WebSocketDisconnect`."""
+        return self
+
+    async def __anext__(self) -> In:
+        try:
+            return await self.receive()
+        except WebSocketDisconnect as end:
+            if end.code in NORMAL_CODES:
+                raise StopAsyncIteration from None
+            raise
+
+    # Sending
+
+    async def send(self, data: Out) -> None:
+        """
+        Send one message, waiting while the outbox is full.
+
+        Messages leave in call order, from whichever task. If cancelled while waiting, nothing was queued.
+
+        Args:
+            data: `str` (text) or bytes (binary), or a value of the declared outgoing type.
+
+        Raises:
+            WebSocketDisconnect: If a Close was sent or received (RFC 6455 §5.5.1) or the peer is gone.
+            EncodeError: If `data` is of another type; nothing was sent.
+            WebSocketNotConnected: Before `connect()`.
+        """
+        if self._state is not WebSocketState.CONNECTED:
+            raise self._not_connected("send")
+        if self._types is not None:
+            payload: Any = self._types.encode(data)
+            text = self._types.text if isinstance(payload, bytes) else True
+        else:
+            payload = data
+            text = isinstance(data, str)
+            if not text and not isinstance(data, bytes | bytearray | memoryview):
+                raise _not_raw(data)
+        waiting = self._connection.send(payload, text)
+        if waiting is not None:
+            await waiting
+
+    async def send_text(self, data: str) -> None:
+        """Send a text message; raises as `send()`."""
+        if not isinstance(data, str):
+            raise EncodeError(f"send_text() takes a str, got {type(data).__name__}")
+        await self._send(data, text=True)
+
+    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a binary message; raises as `send()`."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise EncodeError(f"send_bytes() takes bytes, got {type(data).__name__}")
+        await self._send(data, text=False)
+
+    async def send_json(self, data: Any, dumps: Callable[[Any], str | bytes] | None = None) -> None:
+        """
+        Send a value as JSON in a text message; raises as `send()`.
+
+        Args:
+            dumps: Encodes it; msgspec's encoder where nothing is given.
+        """
+        try:
+            payload = msgspec.json.encode(data) if dumps is None else dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise EncodeError(f"cannot encode {type(data).__name__} as JSON: {error}") from error
+        await self._send(payload, text=True)
+
+    async def _send(self, payload: str | bytes | bytearray | memoryview, text: bool) -> None:
+        if self._state is not WebSocketState.CONNECTED:
+            raise self._not_connected("send")
+        waiting = self._connection.send(payload, text)
+        if waiting is not None:
+            await waiting
+
+    def send_nowait(self, data: Out) -> None:
+        """
+        Queue one message without waiting; it leaves after those that came before.
+
+        Raises:
+            OutboxFull: If there is no room; nothing was queued.
+            WebSocketDisconnect, EncodeError, WebSocketNotConnected: As `send()`.
+        """
+        if self._state is not WebSocketState.CONNECTED:
+            raise self._not_connected("send")
+        if self._types is not None:
+            payload = self._types.encode(data)
+            self._connection.send_nowait(payload, self._types.text if isinstance(payload, bytes) else True)
+        elif isinstance(data, str | bytes | bytearray | memoryview):
+            self._connection.send_nowait(data, isinstance(data, str))
+        else:
+            raise _not_raw(data)
+
+    # Ending
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Close the connection, and wait for the peer's Close up to `close_timeout_s`; again, it does nothing.
+
+        Before `connect()` it refuses the handshake with HTTP 403.
+
+        Args:
+            code: 1000 to 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455 §7.4).
+            reason: Cut at 123 bytes on a character boundary.
+
+        Raises:
+            UsageError: If a Close frame cannot carry the code; the connection is still open.
+        """
+        if not is_sendable(code):
+            raise UsageError(f"close code {code} cannot be sent; use 1000, 1008, 1011 or one of 3000 to 4999")
+        if self._state is WebSocketState.CONNECTING:
+            await self.reject(403)
+        else:
+            await self._connection.close(code, truncate_reason(reason))
+
+    async def wait_closed(self) -> None:
+        """Return when the connection is over, whoever ended it; needs nobody in `receive()`."""
+        if self._state is not WebSocketState.CLOSED:
+            await self._connection.wait_closed()
+
+    def on_end(self, ending: Ending) -> None:
+        """Called once by the connection when it is over."""
+        if self._state is WebSocketState.CLOSED:
+            return
+        lost = self._state is WebSocketState.CONNECTING or ending.code == WS_1006_ABNORMAL_CLOSURE
+        self._state = after(self._state, WebSocketEvent.LOST if lost else WebSocketEvent.CLOSE)
+        self.close_code = ending.code
+        self.close_reason = ending.reason
+        self._ended()
+
+    def _ended(self) -> None:
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback()
+
+    def call_when_closed(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called on the loop as soon as the connection is over; at once if it is already."""
+        if self._state is WebSocketState.CLOSED:
+            callback()
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    # What is known
+
+    @property
+    def state(self) -> WebSocketState:
+        return self._state
+
+    @property
+    def connecting(self) -> bool:
+        return self._state is WebSocketState.CONNECTING
+
+    @property
+    def connected(self) -> bool:
+        return self._state is WebSocketState.CONNECTED
+
+    @property
+    def closed(self) -> bool:
+        return self._state is WebSocketState.CLOSED
+
+    @property
+    def url(self) -> URL:
+        return self._handshake.url
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        return self._handshake.path_params
+
+    @property
+    def query_params(self) -> QueryParams:
+        return self._handshake.query_params
+
+    @property
+    def headers(self) -> Headers:
+        return self._handshake.headers
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return self._handshake.cookies
+
+    @property
+    def client(self) -> Address | None:
+        return self._handshake.client
+
+    @property
+    def extra(self) -> SimpleNamespace:
+        """The application's own values for this connection."""
+        if self._extra is None:
+            self._extra = SimpleNamespace()
+        return self._extra
+
+    def _not_connecting(self, operation: str) -> Exception:
+        if self._state is WebSocketState.CONNECTED:
+            chosen = f" with subprotocol {self.subprotocol!r}" if self.subprotocol else ""
+            return UsageError(f"cannot {operation}: the handshake was completed before{chosen}; use close()")
+        if self.close_code is not None:
+            return WebSocketDisconnect(self.close_code, self.close_reason or "")
+        return UsageError(f"cannot {operation}: the handshake was refused before")
+
+    def _not_connected(self, operation: str) -> Exception:
+        if self._state is WebSocketState.CONNECTING:
+            return WebSocketNotConnected(operation)
+        return WebSocketDisconnect(
+            WS_1006_ABNORMAL_CLOSURE if self.close_code is None else self.close_code, self.close_reason or ""
+        )
+
+    def __repr__(self) -> str:
+        code = "" if self.close_code is None else f" code={self.close_code}"
+        return f"<WebSocket {self._handshake.scope.get('path', '')} {self._state.value}{code}>"
+
+
+def _not_raw(data: object) -> EncodeError:
+    return EncodeError(
+        f"this WebSocket sends str and bytes, got {type(data).__name__}; use send_json(), "
+        "or annotate it as WebSocket[In, Out]"
+    )
+
+
+def _raw_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> list[tuple[bytes, bytes]]:
+    if not headers:
+        return []
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    raw = []
+    for name, value in pairs:
+        if any(character in value or character in name for character in "\r\n\0"):
+            raise UsageError(f"header {name!r} contains a line break or NUL (RFC 9110 §5.5)")
+        raw.append((name.lower().encode("ascii"), value.encode("latin-1")))
+    return raw
+
+
+def _body(body: str | bytes | Mapping[str, object] | None) -> tuple[bytes, bytes]:
+    if body is None:
+        return b"", b""
+    if isinstance(body, bytes):
+        return body, b"application/octet-stream"
+    if isinstance(body, str):
+        return body.encode(), b"text/plain; charset=utf-8"
+    return msgspec.json.encode(body), b"application/json"

@@ -1,0 +1,84 @@
+"""
+`App`: the WSGI face of the same routes, for code without WebSockets.
+
+Source: PEP 3333; a2wsgi runs the ASGI application underneath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .app import ASyncApp
+from .dispatch.operation import Operation, Style
+from .exceptions import ConfigurationError
+from .injector import Component
+from .injector.plan import ASYNC_KINDS
+from .limits import DEFAULTS, Limits
+from .routing import Include, Mount, Route, RouteKind
+
+
+class App:
+    """
+    A WSGI application of plain HTTP routes.
+
+    Args: As `ASyncApp`; handlers, components and hooks are sync.
+
+    Raises:
+        ConfigurationError: If a handler takes a WebSocket, or something asks for async work.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[Route | Include | Mount] = (),
+        components: Sequence[Component] = (),
+        event_hooks: Sequence[object] = (),
+        *,
+        static_dir: str | None = None,
+        static_url: str = "/static/",
+        template_dir: str | None = None,
+        allowed_hosts: Sequence[str] = (),
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        self.asgi = ASyncApp(
+            routes,
+            components,
+            event_hooks,
+            static_dir=static_dir,
+            static_url=static_url,
+            template_dir=template_dir,
+            allowed_hosts=allowed_hosts,
+            limits=limits,
+        )
+        for entry in self.asgi.router.entries:
+            _check(entry.target)
+        self._wsgi: Any = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request, as PEP 3333 asks."""
+        if self._wsgi is None:
+            from a2wsgi import ASGIMiddleware
+
+            self._wsgi = ASGIMiddleware(self.asgi)
+        response: Iterable[bytes] = self._wsgi(environ, start_response)
+        return response
+
+    def reverse_url(self, name: str, **parameters: object) -> str:
+        """As `ASyncApp.reverse_url()`."""
+        return self.asgi.reverse_url(name, **parameters)
+
+    def render_template(self, name: str, /, **context: Any) -> str:
+        """As `ASyncApp.render_template()`."""
+        return self.asgi.render_template(name, **context)
+
+
+def _check(operation: Operation) -> None:
+    if operation.kind is RouteKind.WEBSOCKET:
+        raise ConfigurationError(f"{operation.label} takes a WebSocket, which WSGI does not have; use ASyncApp")
+    if operation.style is not Style.SYNC:
+        raise ConfigurationError(f"{operation.label} is async; an App runs sync handlers, use ASyncApp")
+    for step in operation.plan.steps:
+        if step.kind in ASYNC_KINDS and step.origin:
+            raise ConfigurationError(
+                f"{operation.label} → {step.label} ({step.origin}) is async; an App runs sync components, use ASyncApp"
+            )
