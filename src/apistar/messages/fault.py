@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 QUOTED_LIMIT: Final = 80
 """Characters of the peer's own words that an error repeats."""
 
+LISTED_LIMIT: Final = 1000
+"""Faults that pydantic lists one by one; 350,000 of them, in a message of 1 MiB, take it most of a second."""
+
 _PLACE: Final = re.compile(r" - at (?P<key>`key` in )?`(?P<path>\$.*?)`$", re.DOTALL)
 _EXPECTED: Final = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<got>.*))?$", re.DOTALL)
 _FIELD: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
@@ -154,7 +157,11 @@ def _is_pydantic(error: Exception) -> TypeGuard[pydantic.ValidationError]:
 
 
 def _of_pydantic(error: pydantic.ValidationError, base: str, value: object) -> InvalidMessage:
-    first = error.errors(include_url=False, include_context=False)[0]
+    count = error.error_count()
+    if count > LISTED_LIMIT:
+        return invalid(base, expected=error.title, says=f"not a {quote(error.title)}: {count} faults")
+    faults = error.errors(include_url=False, include_context=False)
+    first = max(faults, key=lambda fault: len(fault["loc"]))  # of a union's members, the one that went furthest
     if first["type"] == "json_invalid":
         return _malformed("JSON", first["msg"].partition(": ")[2])
     path = base + _steps(first["loc"], value, missing=first["type"] == "missing")

@@ -12,12 +12,12 @@ Source: pydantic 2, "JSON" and "Type Adapter" (https://docs.pydantic.dev/latest/
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from ..exceptions import UnsupportedType
 from ..types import Data
-from .spelling import arguments, spell
+from .spelling import arguments, is_union, members, spell
 
 if TYPE_CHECKING:
     import pydantic
@@ -44,6 +44,8 @@ def adapter(tp: object) -> pydantic.TypeAdapter[object]:
     """
     import pydantic
 
+    for model in reachable(tp):
+        _guard_unions(model)
     try:
         return pydantic.TypeAdapter(cast("type[object]", tp))
     except (pydantic.errors.PydanticUserError, TypeError) as error:
@@ -79,6 +81,47 @@ def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
         dump_json = adapter(tp).dump_json
         return lambda value: dump_json(value, by_alias=True, warnings="error")
     return lambda value: write(dump_python(value, by_alias=True, warnings="error"))
+
+
+def reachable(tp: object) -> set[type]:
+    """The models that a type is made of, those in their fields included."""
+    found: set[type] = set()
+    waiting = [tp]
+    while waiting:
+        current = waiting.pop()
+        if not is_model(current):
+            waiting.extend(arguments(current))
+        elif current not in found:
+            found.add(cast("type", current))
+            waiting.extend(field.annotation for field in _fields(current).values())
+    return found
+
+
+def _fields(model: object) -> dict[str, pydantic.fields.FieldInfo]:
+    return getattr(model, "__pydantic_fields__", None) or {}
+
+
+def _guard_unions(model: type) -> None:
+    """Refuse a field whose union doubles the work with each level: a message of 150 bytes would take hours."""
+    for name, field in _fields(model).items():
+        if field.discriminator is not None:
+            continue
+        for union in _untagged_unions(field.annotation):
+            recursive = [member for member in members(union) if is_model(member) and model in reachable(member)]
+            if len(recursive) > 1:
+                raise UnsupportedType(
+                    f"{spell(model)}.{name}: pydantic tries every member of {spell(union)} on every level of nesting; "
+                    "tell them apart with Field(discriminator=…)"
+                )
+
+
+def _untagged_unions(tp: object) -> Iterator[object]:
+    if any(getattr(extra, "discriminator", None) is not None for extra in getattr(tp, "__metadata__", ())):
+        return
+    if is_union(tp):
+        yield tp
+    for argument in arguments(tp):
+        yield from _untagged_unions(argument)
 
 
 class InvalidModel(ValueError):
