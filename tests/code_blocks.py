@@ -39,9 +39,10 @@ class CodeBlock:
 
     def compiled(self) -> types.CodeType:
         """The block as code whose tracebacks name the Markdown file's own lines; `await` may stand at the top."""
-        return compile(
-            "\n" * (self.line - 1) + self.source, str(self.path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        )
+        padded = "\n" * (self.line - 1) + self.source
+        code = compile(padded, str(self.path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        assert isinstance(code, types.CodeType)
+        return code
 
     async def run(self, namespace: dict[str, object]) -> None:
         result = eval(self.compiled(), namespace)

@@ -46,7 +46,8 @@ def test_blocks_are_found_with_their_lines_and_remarks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# Title\n\n```python\nx = 1\ny = 2\n```\n\n```json\n{}\n```\n\n<!-- no-run -->\n\n"
-        "```python title='a.py'\nimport nowhere\n```\n\n=== \"Tab\"\n\n    ```python\n    if x:\n        pass\n    ```\n"
+        "```python title='a.py'\nimport nowhere\n```\n\n"
+        '=== "Tab"\n\n    ```python\n    if x:\n        pass\n    ```\n'
     )
     assert list(code_blocks(page)) == [
         CodeBlock(page, 4, "x = 1\ny = 2", ""),
