@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Final
 
+from benchmarks.record import Result
 from benchmarks.roster import SERVERS
 from benchmarks.works import WORKS
 
@@ -24,7 +25,7 @@ STYLE: Final = """
     .spread { stroke: #16202c; stroke-width: 1.5; opacity: .45 }
     text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif }
     @media (prefers-color-scheme: dark) {
-      .card { fill: #12181f; stroke: #2c3640 } .title { fill: #eef2f6 } .note { fill: #95a3b2 } 
+      .card { fill: #12181f; stroke: #2c3640 } .title { fill: #eef2f6 } .note { fill: #95a3b2 }
       .name, .value { fill: #d3dbe4 }
       .grid { stroke: #222b34 } .bar { fill: #55616f } .bar.ours { fill: #4d94ff } .bar.also { fill: #2f5f9e }
       .spread { stroke: #eef2f6 }
@@ -49,18 +50,18 @@ def _number(value: float) -> str:
     return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def draw(result: dict, name: str) -> str:
+def draw(result: Result, name: str) -> str:
     """Draw one work of a result."""
     work, servers = WORKS[name], result["works"][name]
     figure = "bytes" if work.memory else "cpu_us"
-    rows = sorted(servers.items(), key=lambda item: item[1][figure])
+    rows = sorted(servers.items(), key=lambda item: item[1]["median"][figure])
     spreads = {key: _middle_half([one[figure] for one in figures["rounds"]]) for key, figures in rows}
-    longest = max(max(figures[figure], spreads[key][1]) for key, figures in rows)
+    longest = max(max(figures["median"][figure], spreads[key][1]) for key, figures in rows)
     scale = (WIDTH - LEFT - RIGHT) / longest
     height = TOP + ROW * len(rows) + FOOT
     what = f"bytes of memory per {work.operation}" if work.memory else f"server CPU per {work.operation}, µs"
     title = work.title[0].upper() + work.title[1:]
-    reading = "; ".join(f"{SERVERS[key].title} {_number(figures[figure])}" for key, figures in rows)
+    reading = "; ".join(f"{SERVERS[key].title} {_number(figures['median'][figure])}" for key, figures in rows)
     machine = result["machine"]
     origin = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {result['date']}"
     lines = [
@@ -80,7 +81,7 @@ def draw(result: dict, name: str) -> str:
         label = f"{number * step:,.10g}"
         lines.append(f'<text class="note" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{label}</text>')
     for index, (key, figures) in enumerate(rows):
-        y, value = TOP + ROW * index, figures[figure]
+        y, value = TOP + ROW * index, figures["median"][figure]
         middle = y + ROW / 2
         kind = "ours" if key == "apistar" else "also" if key in OURS else ""
         low, high = (LEFT + end * scale for end in spreads[key])
@@ -99,7 +100,7 @@ def draw(result: dict, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(result: dict, folder: Path) -> None:
+def write(result: Result, folder: Path) -> None:
     """Write the drawings of all works of a result into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, servers in result["works"].items():

@@ -62,8 +62,8 @@ class ServerProcess:
 
     def __init__(self, command: list[str], core: int | None = None) -> None:
         self.port = free_port()
-        self._output = tempfile.TemporaryFile()
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
         with pinned(core):
@@ -91,13 +91,17 @@ class ServerProcess:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             if self._process.poll() is not None:
-                raise RuntimeError(f"the server ended with status {self._process.returncode}:\n{self.output()}")
+                raise self._failed(f"ended with status {self._process.returncode}")
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
             if time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"the server did not listen within {START_LIMIT_S:.0f} s:\n{self.output()}")
+                raise self._failed(f"did not listen within {START_LIMIT_S:.0f} s")
             time.sleep(0.02)
+
+    def _failed(self, what: str) -> RuntimeError:
+        output = self.output()
+        self.stop()
+        return RuntimeError(f"the server {what}:\n{output}")
 
     def output(self) -> str:
         """Read what the server printed so far; the last 4,000 characters."""
@@ -175,3 +179,5 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        finally:
+            self._output.close()

@@ -1,17 +1,12 @@
-"""
-A result as a record (with the machine and the versions, without any name of a host or path) and as tables.
-"""
+"""A result as tables on the terminal."""
 
-import platform
 import sys
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.roster import SERVERS, Server
+from benchmarks.record import Result
+from benchmarks.roster import SERVERS
 from benchmarks.targets import Verdict
 from benchmarks.works import WORKS
 
@@ -23,44 +18,13 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def machine() -> dict[str, str | int]:
-    """Describe the machine: processor, cores, kernel, Python."""
-    processor = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-    cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
-    kernel = ".".join(platform.release().split(".")[:2])
-    return {"processor": processor, "cores": cores, "kernel": kernel, "python": platform.python_version()}
-
-
-def installed(package: str) -> str:
-    """Give the version of an installed package."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def describe(works: dict[str, dict[str, dict]], entries: list[Server], settings: dict[str, float]) -> dict:
-    """Put what was measured into one record."""
-    packages = sorted({package for entry in entries for package in entry.packages} | {"uvloop", "httptools", "msgspec"})
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": {package: installed(package) for package in packages},
-        "settings": settings,
-        "works": works,
-    }
-
-
 def terminal() -> Console:
     """Give a console that is wide enough for the tables when its output goes to a file."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
 
 
-def tables(result: dict) -> None:
+def tables(result: Result) -> None:
     """Print one table per work, the cheapest server first."""
     console = terminal()
     for name, servers in result["works"].items():
@@ -72,15 +36,15 @@ def tables(result: dict) -> None:
         table.add_column("server", no_wrap=True)
         if work.memory:
             table.add_column("bytes", justify="right")
-            for key, figures in sorted(servers.items(), key=lambda item: item[1]["bytes"]):
+            for key, measured in sorted(servers.items(), key=lambda item: item[1]["median"]["bytes"]):
                 style = "bold" if key == "apistar" else None
-                table.add_row(SERVERS[key].title, f"{figures['bytes']:,.0f}", style=style)
+                table.add_row(SERVERS[key].title, f"{measured['median']['bytes']:,.0f}", style=style)
             console.print(table)
             continue
         for heading in ("CPU µs", "from…to", "a second", "p50 µs", "p99 µs", "p99.9 µs", "busy", "load", "noise"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for key, figures in sorted(servers.items(), key=lambda item: item[1]["cpu_us"]):
-            spread = [one["cpu_us"] for one in figures["rounds"]]
+        for key, measured in sorted(servers.items(), key=lambda item: item[1]["median"]["cpu_us"]):
+            figures, spread = measured["median"], [one["cpu_us"] for one in measured["rounds"]]
             table.add_row(
                 SERVERS[key].title,
                 f"{figures['cpu_us']:,.2f}",
@@ -96,14 +60,16 @@ def tables(result: dict) -> None:
 
 
 def check(verdicts: list[Verdict]) -> bool:
-    """Print every target that was measured, and say whether all that must be reached are."""
+    """Print every target that was asked for; say whether there are any, and all that must be reached are."""
     table = Table(title="targets", title_justify="left", title_style="bold")
     for heading in ("what", "reached", "at most", ""):
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for verdict in verdicts:
         missed = "[yellow]not yet[/yellow]" if verdict.moonshot else "[red]FAIL[/red]"
         word = "[green]pass[/green]" if verdict.passed else missed
+        reached = "not measured" if verdict.reached is None else f"{verdict.reached:,.2f}"
         what = verdict.sentence + (" (moonshot)" if verdict.moonshot else "")
-        table.add_row(what, f"{verdict.reached:,.2f}", f"{verdict.most:,.2f}", word)
+        table.add_row(what, reached, f"{verdict.most:,.2f}", word)
     terminal().print(table)
-    return all(verdict.passed for verdict in verdicts if not verdict.moonshot)
+    binding = [verdict for verdict in verdicts if not verdict.moonshot]
+    return bool(binding) and all(verdict.passed for verdict in binding)

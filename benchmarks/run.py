@@ -13,23 +13,39 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from typing import TypeVar
+from typing import TypedDict, TypeVar, cast
 
 from benchmarks import plot, report
 from benchmarks.processes import ServerProcess, pinned, two_cores
 from benchmarks.programs import program
+from benchmarks.record import Figures, Measured, Result, measured, record
 from benchmarks.roster import SERVERS, Server
 from benchmarks.targets import verdicts
 from benchmarks.works import ORDER_PATH, ORDER_USER, WORKS, Work
 
 RESULTS = Path(__file__).parent / "results"
-FIGURES = ("cpu_us", "ticks_us", "rate", "p50_us", "p99_us", "p999_us", "max_us", "server_busy", "load_busy", "waited")
 T = TypeVar("T")
-Figures = dict[str, float]
 
 
-def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> dict:
+class LoadResult(TypedDict):
+    """What a load generator prints."""
+
+    opened: int
+    count: int
+    seconds: float
+    rate: float
+    p50_us: float
+    p99_us: float
+    p999_us: float
+    max_us: float
+    server_cpu_s: float
+    server_cpu_ticks_s: float
+    load_cpu_s: float
+    errors: int
+    first_error: str
+
+
+def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> LoadResult:
     """Run the load generator of a work once and give its result; RuntimeError if one answer was wrong."""
     name = "httpload" if work.http else "wsload"
     pids = [word for pid in server.pids for word in ("--pid", str(pid))]
@@ -38,7 +54,7 @@ def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> 
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
     if done.returncode:
         raise RuntimeError(f"{name} failed: {done.stdout}{done.stderr}\n{server.output()}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return cast(LoadResult, json.loads(done.stdout.splitlines()[-1]))
 
 
 def turn(work: Work, server: ServerProcess, core: int | None, seconds: float) -> Figures:
@@ -51,7 +67,10 @@ def turn(work: Work, server: ServerProcess, core: int | None, seconds: float) ->
         "cpu_us": result["server_cpu_s"] / count * 1e6,
         "ticks_us": result["server_cpu_ticks_s"] / count * 1e6,
         "rate": result["rate"],
-        **{key: result[key] for key in ("p50_us", "p99_us", "p999_us", "max_us")},
+        "p50_us": result["p50_us"],
+        "p99_us": result["p99_us"],
+        "p999_us": result["p999_us"],
+        "max_us": result["max_us"],
         "server_busy": result["server_cpu_s"] / elapsed,
         "load_busy": result["load_cpu_s"] / elapsed,
         "waited": waited / (waited + cpu) if waited + cpu else 0.0,
@@ -69,7 +88,8 @@ def idle_memory(work: Work, entry: Server, cores: tuple[int | None, int | None],
         with pinned(load_core):
             holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         with holder:
-            assert holder.stdout is not None and holder.stdin is not None
+            assert holder.stdout is not None
+            assert holder.stdin is not None
             opened = json.loads(holder.stdout.readline())
             after = server.pss_bytes()
             holder.stdin.close()
@@ -87,21 +107,18 @@ def answers_rightly(server: ServerProcess) -> None:
         raise RuntimeError(f"GET {ORDER_PATH} answered {answer}, not {expected}")
 
 
-def summary(rounds: list[Figures]) -> dict:
-    """Give the median of each figure, and the rounds themselves."""
-    return {**{key: median(figures[key] for figures in rounds) for key in rounds[0]}, "rounds": rounds}
-
-
-def measure(works: list[Work], entries: list[Server], options: argparse.Namespace, say: Callable[[str], None]) -> dict:
+def measure(
+    works: list[Work], entries: list[Server], options: argparse.Namespace, say: Callable[[str], None]
+) -> dict[str, dict[str, Measured]]:
     """Measure everything that was asked for: work → server → figures."""
     cores = two_cores()
-    found: dict[str, dict[str, dict]] = {}
+    found: dict[str, dict[str, Measured]] = {}
     for work in (work for work in works if work.memory):
         found[work.name] = {}
-        for entry in (entry for entry in entries):
+        for entry in entries:
             say(f"{work.name}: {entry.name}")
             try:
-                found[work.name][entry.name] = summary([idle_memory(work, entry, cores, options.sockets)])
+                found[work.name][entry.name] = measured([idle_memory(work, entry, cores, options.sockets)])
             except RuntimeError as error:
                 say(f"{work.name}: {entry.name} left out: {error}")
     paced = [work for work in works if not work.memory]
@@ -132,7 +149,7 @@ def measure(works: list[Work], entries: list[Server], options: argparse.Namespac
                         del rounds[name]
                     finally:
                         server.pause()
-            found[work.name] = {name: summary(figures) for name, figures in rounds.items() if figures}
+            found[work.name] = {name: measured(figures) for name, figures in rounds.items() if figures}
     finally:
         for server in running.values():
             server.stop()
@@ -167,12 +184,13 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--again", metavar="FILE", type=Path, help="measure nothing; show, check or plot a kept result")
     options = parser.parse_args(words)
     if options.again:
-        result = json.loads(options.again.read_text())
+        result = cast(Result, json.loads(options.again.read_text()))
     else:
         works, entries = choose(options.work, WORKS, "work"), choose(options.servers, SERVERS, "server")
         found = measure(works, entries, options, report.say)
         settings = {"rounds": options.rounds, "seconds": options.seconds, "sockets": options.sockets}
-        result = report.describe(found, entries, settings)
+        packages = {package for entry in entries for package in entry.packages}
+        result = record(found, [entry.name for entry in entries], packages, settings)
     report.tables(result)
     if options.save:
         RESULTS.mkdir(exist_ok=True)
@@ -180,7 +198,7 @@ def main(words: list[str] | None = None) -> int:
     if options.plot:
         plot.write(result, options.plot)
     if options.check:
-        return 0 if report.check(verdicts(result["works"])) else 1
+        return 0 if report.check(verdicts(result)) else 1
     return 0
 
 

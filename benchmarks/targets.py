@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from benchmarks.record import Figures, Result
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -50,36 +52,43 @@ TARGETS: Final = (
 MOST_TYPING_US: Final = 1.5
 
 
+NAMES: Final = {"cpu_us": "CPU", "p99_us": "p99", "bytes": "bytes"}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One target held against a result."""
+    """One target held against a result; `reached` is `None` where a server that was asked for gave no figure."""
 
     sentence: str
-    reached: float
+    reached: float | None
     most: float
-    passed: bool
-    moonshot: bool
+    moonshot: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Say whether the target was measured and reached."""
+        return self.reached is not None and self.reached <= self.most
 
 
-def verdicts(works: dict[str, dict[str, dict]]) -> list[Verdict]:
-    """Hold a result's works to every target whose work and servers were measured."""
+def verdicts(result: Result) -> list[Verdict]:
+    """Hold a result to every target whose work and servers were asked for."""
     found = []
     for target in TARGETS:
-        rounds = works.get(target.work, {})
-        ours, theirs = rounds.get(target.ours), rounds.get(target.theirs or target.ours)
-        if ours is None or theirs is None:
+        names = [target.ours, *([target.theirs] if target.theirs else [])]
+        if target.work not in result["works"] or not set(names) <= set(result["servers"]):
             continue
-        name = {"cpu_us": "CPU", "p99_us": "p99", "bytes": "bytes"}[target.figure]
-        if target.theirs is None:
-            value, sentence = ours[target.figure], f"{target.work}: {name} of {target.ours}"
-        else:
-            pairs = zip(ours["rounds"], theirs["rounds"], strict=False)
-            value = median(mine[target.figure] / other[target.figure] for mine, other in pairs)
-            sentence = f"{target.work}: {name} of {target.ours} / {target.theirs}"
-        found.append(Verdict(sentence, value, target.most, value <= target.most, target.moonshot))
-    typed, raw = works.get("typed", {}).get("apistar"), works.get("echo-text", {}).get("apistar")
-    if typed and raw:
-        price = median(a["cpu_us"] - b["cpu_us"] for a, b in zip(typed["rounds"], raw["rounds"], strict=False))
-        sentence = "typed - echo-text: µs of CPU of apistar"
-        found.append(Verdict(sentence, price, MOST_TYPING_US, price <= MOST_TYPING_US, moonshot=False))
+        sentence = f"{target.work}: {NAMES[target.figure]} of {' / '.join(names)}"
+        rounds = [[one[target.figure] for one in _rounds(result, target.work, name)] for name in names]
+        values = rounds[0] if len(rounds) == 1 else [mine / other for mine, other in zip(*rounds, strict=False)]
+        found.append(Verdict(sentence, median(values) if values else None, target.most, target.moonshot))
+    if {"typed", "echo-text"} <= set(result["works"]) and "apistar" in result["servers"]:
+        pairs = zip(_rounds(result, "typed", "apistar"), _rounds(result, "echo-text", "apistar"), strict=False)
+        prices = [typed["cpu_us"] - raw["cpu_us"] for typed, raw in pairs]
+        price = median(prices) if prices else None
+        found.append(Verdict("typed - echo-text: CPU µs of apistar", price, MOST_TYPING_US))
     return found
+
+
+def _rounds(result: Result, work: str, server: str) -> list[Figures]:
+    measured = result["works"][work].get(server)
+    return measured["rounds"] if measured else []

@@ -103,7 +103,7 @@ def test_wsload_holds_idle_sockets_until_its_input_ends(echo_server: ServerProce
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--path", "/fan", "--sockets", "3"], "a message that nobody asked for"),
+        (["--path", "/fan", "--sockets", "3", "--rate", "90"], "a message that nobody asked for"),
         (["--mode", "sink"], "no answer"),
         (["--path", "/{n} HTTP/1.1\r\nSec-WebSocket-Key: c2hvcnQ=\r\nX: "], "refused"),
     ],

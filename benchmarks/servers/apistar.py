@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import msgspec
+
 from apistar import ASyncApp, Component, Route, WebSocket, http
 
 
