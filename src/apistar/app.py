@@ -9,7 +9,6 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,7 @@ from .observer import Observer
 from .routing import Include, Mount, Route, RouteKind, Router, table
 from .security import Admission, HostCheck, OriginCheck
 from .transports.selection import transport_of
-from .types import ASGIApp, Event, Receive, Scope, Send
+from .types import ASGIApp, Receive, Scope, Send
 from .websocket import WebSocket
 
 if TYPE_CHECKING:

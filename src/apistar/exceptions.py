@@ -18,7 +18,7 @@ Every exception of API Star, one tree:
     │   └── OutboxFull                  the client reads more slowly than the application sends
     ├── BrokerError                     the world's fault
     │   └── BrokerUnavailable           no answer from the broker within its time limit
-    ├── HTTPException                   an answer with a status; before `connect()` a denial, after it Close 4000 + status
+    ├── HTTPException                   an answer with a status; after `connect()` Close 4000 + status
     │   └── BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, …
     └── WebSocketDisconnect             an ending, not a fault
 

@@ -7,7 +7,7 @@ Source: PEP 3333; a2wsgi runs the ASGI application underneath.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .app import ASyncApp
 from .dispatch.operation import Operation, Style
@@ -59,7 +59,7 @@ class App:
         if self._wsgi is None:
             from a2wsgi import ASGIMiddleware
 
-            self._wsgi = ASGIMiddleware(self.asgi)
+            self._wsgi = ASGIMiddleware(cast(Any, self.asgi))
         response: Iterable[bytes] = self._wsgi(environ, start_response)
         return response
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Generator
 from contextvars import Context
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from ..exceptions import WebSocketDisconnect
 from ..injector import Binding, BindingKind, NotApplicable
@@ -54,9 +54,13 @@ class ConnectionTasks(asyncio.TaskGroup):
         self._over = False
 
     def create_task(
-        self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: Context | None = None, **options: Any
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
     ) -> asyncio.Task[T]:
-        task: asyncio.Task[Any] = super().create_task(_until_disconnect(coro), name=name, context=context, **options)
+        task: asyncio.Task[Any] = super().create_task(_until_disconnect(coro), name=name, context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         if self._over:
@@ -70,9 +74,9 @@ class ConnectionTasks(asyncio.TaskGroup):
             task.cancel()
 
 
-async def _until_disconnect(coro: Coroutine[Any, Any, T]) -> T | None:
+async def _until_disconnect(coro: Generator[Any, None, T] | Coroutine[Any, Any, T]) -> T | None:
     try:
-        return await coro
+        return await cast("Coroutine[Any, Any, T]", coro)
     except WebSocketDisconnect:
         return None
 

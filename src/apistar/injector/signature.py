@@ -39,13 +39,13 @@ def unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
             call = call.__func__
         elif hasattr(call, "__wrapped__"):
             call = call.__wrapped__
-        elif not inspect.isfunction(call) and not inspect.isclass(call) and hasattr(type(call), "__call__"):
-            method = type(call).__call__
+        elif inspect.isfunction(call) or inspect.isclass(call):
+            return call
+        else:
+            method = getattr(type(call), "__call__", None)
             if not inspect.isfunction(method):
                 return call
             call = method
-        else:
-            return call
 
 
 def where(call: Callable[..., Any]) -> str:

@@ -73,7 +73,8 @@ def _decode(codec: Codec, incoming: Any) -> Callable[[Data], Any]:
 
     def checked(message: Data) -> Any:
         if type(message) is not kind:
-            raise InvalidMessage(f"$: expected {expected} message, got {other}", expected=expected, got=other, code=1003)
+            detail = f"$: expected {expected} message, got {other}"
+            raise InvalidMessage(detail, expected=expected, got=other, code=1003)
         return decode(message)
 
     return checked

@@ -44,15 +44,16 @@ def adapter(tp: object) -> pydantic.TypeAdapter[object]:
     """
     import pydantic
 
-    for model in reachable(tp):
-        _guard_unions(model)
     try:
-        return pydantic.TypeAdapter(cast("type[object]", tp))
+        built = pydantic.TypeAdapter(cast("type[object]", tp))
     except (pydantic.errors.PydanticUserError, TypeError) as error:
         raise UnsupportedType(
             f"{spell(tp)} mixes pydantic models with types that pydantic cannot read: {_first_line(error)}; "
             "use models only, or Structs only"
         ) from error
+    for model in reachable(tp):
+        _guard_unions(model)
+    return built
 
 
 def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
@@ -98,6 +99,8 @@ def reachable(tp: object) -> set[type]:
 
 
 def _fields(model: object) -> dict[str, pydantic.fields.FieldInfo]:
+    if not getattr(model, "__pydantic_complete__", True):
+        cast("type[pydantic.BaseModel]", model).model_rebuild(raise_errors=False)  # it named a class before it existed
     return getattr(model, "__pydantic_fields__", None) or {}
 
 

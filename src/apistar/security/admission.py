@@ -34,7 +34,7 @@ class Admission:
         if limit is not None and self.open >= limit:
             raise ServiceUnavailable(
                 "too many connections; try again later",
-                headers={"Retry-After": str(random.randint(*RETRY_AFTER_S))},  # noqa: S311  (no secret)
+                headers={"Retry-After": str(random.randint(*RETRY_AFTER_S))},
             )
         self.open += 1
 

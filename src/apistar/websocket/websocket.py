@@ -79,10 +79,10 @@ class WebSocket(Generic[In, Out]):
 
     __slots__ = (
         "__weakref__",
+        "_callbacks",
         "_connection",
         "_extra",
         "_handshake",
-        "_callbacks",
         "_receiving",
         "_state",
         "_types",
