@@ -120,7 +120,7 @@ def _of_msgspec(text: str, tp: object) -> InvalidMessage:
         )
     if matched := _EXPECTED.match(says):
         expected, got = matched["expected"].replace("`", ""), (matched["got"] or "").replace("`", "")
-        return invalid(path, expected=expected, got=got)
+        return invalid(path, expected=expected, got="null" if got == "None" else got)
     return invalid(path, says=quote(says[:1].lower() + says[1:]))
 
 

@@ -111,9 +111,9 @@ def _hashable(info: object, what: str) -> None:
     from msgspec import inspect
 
     match info:
-        case inspect.StructType(cls) | inspect.DataclassType(cls) if cls.__hash__ is not None:
-            return
-        case inspect.StructType(cls) | inspect.DataclassType(cls):
+        case inspect.StructType(cls) if not (cls.__struct_config__.frozen or "__hash__" in vars(cls)):
+            raise UnsupportedType(f"{what} is a {spell(cls)}, which has no hash; declare it with frozen=True")
+        case inspect.DataclassType(cls) if cls.__hash__ is None:
             raise UnsupportedType(f"{what} is a {spell(cls)}, which has no hash; declare it with frozen=True")
         case inspect.ListType() | inspect.DictType() | inspect.SetType() | inspect.TypedDictType():
             raise UnsupportedType(f"{what} has no hash; use a str, a number or a tuple")
