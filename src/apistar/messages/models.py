@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..exceptions import UnsupportedType
 from ..types import Data
-from .spelling import arguments, is_union, members, spell
+from .spelling import arguments, is_union, spell, strip
 
 if TYPE_CHECKING:
     import pydantic
@@ -109,22 +109,27 @@ def _guard_unions(model: type) -> None:
     for name, field in _fields(model).items():
         if field.discriminator is not None:
             continue
-        for union in _untagged_unions(field.annotation):
-            recursive = [member for member in members(union) if is_model(member) and model in reachable(member)]
-            if len(recursive) > 1:
+        for union in _unions(field.annotation):
+            untagged = [strip(member) for member in typing.get_args(union) if not _tagged(member)]
+            if sum(is_model(member) and model in reachable(member) for member in untagged) > 1:
                 raise UnsupportedType(
                     f"{spell(model)}.{name}: pydantic tries every member of {spell(union)} on every level of nesting; "
                     "tell them apart with Field(discriminator=…)"
                 )
 
 
-def _untagged_unions(tp: object) -> Iterator[object]:
-    if any(getattr(extra, "discriminator", None) is not None for extra in getattr(tp, "__metadata__", ())):
+def _tagged(tp: object) -> bool:
+    return any(getattr(extra, "discriminator", None) is not None for extra in getattr(tp, "__metadata__", ()))
+
+
+def _unions(tp: object) -> Iterator[object]:
+    """The unions within a type that are not told apart by a discriminator."""
+    if _tagged(tp):
         return
     if is_union(tp):
         yield tp
     for argument in arguments(tp):
-        yield from _untagged_unions(argument)
+        yield from _unions(argument)
 
 
 class InvalidModel(ValueError):
