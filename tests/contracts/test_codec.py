@@ -260,7 +260,7 @@ def test_codec_refuses_nesting_past_the_stack(codec: Codec, tp: object) -> None:
 @each_codec
 def test_codec_says_that_a_message_is_nested_too_deeply(codec: Codec) -> None:
     deep = (b"[" if codec.text else b"\x91") * 200_000
-    with pytest.raises(InvalidMessage, match=f"malformed {codec.name}: nested too deeply"):
+    with pytest.raises(InvalidMessage, match=f"malformed {codec.title}: nested too deeply"):
         codec.decoder(Any)(deep)
 
 

@@ -7,7 +7,7 @@ on start-up, where a type that cannot be decoded is refused; what they do afterw
 - A decoder takes one whole message and answers a value of the type, or raises `InvalidMessage`.
 - An encoder takes a value and answers bytes; a value that is not of the type raises `EncodeError` before that.
 
-A further codec is one small class: derive from `Codec`, give `name`, `subprotocol`, `text`, `reader()` and `writer()`.
+A further codec is one small class: derive from `Codec`, say what it is called and how it travels, give `reader()` and `writer()`.
 This room knows no socket.
 
 Sources: RFC 6455 §5.6 (text and binary), RFC 8259 (JSON), the MessagePack specification.
@@ -34,13 +34,15 @@ class Codec(ABC):
     One way to put typed values on the wire.
 
     Attributes:
-        name: As it is written in documents and errors.
+        name: As routes write it.
+        title: As errors write it.
         subprotocol: What a client offers to ask for it (RFC 6455 §1.9); `None` where it is the default.
         text: Whether its messages travel in text frames; in binary ones otherwise.
         media_type: Of an HTTP body in this codec.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     subprotocol: ClassVar[str | None]
     text: ClassVar[bool]
     media_type: ClassVar[str]

@@ -59,11 +59,11 @@ def fault(error: Exception, codec: Codec, tp: object, data: Data) -> InvalidMess
         return _of_msgspec(str(error), tp)
     if isinstance(error, msgspec.DecodeError):
         matched = _MALFORMED.match(str(error))
-        return _malformed(codec.name, matched["detail"] if matched else f"it ends early (byte {len(data)})")
+        return _malformed(codec.title, matched["detail"] if matched else f"it ends early (byte {len(data)})")
     if isinstance(error, UnicodeError):
-        return _malformed(codec.name, _not_utf8(data))
+        return _malformed(codec.title, _not_utf8(data))
     if isinstance(error, RecursionError):
-        return _malformed(codec.name, "nested too deeply")
+        return _malformed(codec.title, "nested too deeply")
     if _is_pydantic(error):
         return _of_pydantic(error, "$", codec.reader(Any)(data))
     return invalid("$", expected="", got="", says=quote(str(error)))

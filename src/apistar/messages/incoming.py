@@ -41,7 +41,7 @@ def guard_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> C
         except TypeError:
             if isinstance(data, str) and not codec.text:
                 raise InvalidMessage(
-                    f"$: expected a binary message of {codec.name}, got text", expected="binary", got="text", code=1003
+                    f"$: expected a binary message of {codec.title}, got text", expected="binary", got="text", code=1003
                 ) from None
             raise
 

@@ -23,7 +23,8 @@ from .codec import Codec
 class JSONCodec(Codec):
     """RFC 8259 through msgspec."""
 
-    name = "JSON"
+    name = "json"
+    title = "JSON"
     subprotocol = None
     text = True
     media_type = "application/json"

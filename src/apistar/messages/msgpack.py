@@ -21,7 +21,8 @@ from .codec import Codec
 class MsgpackCodec(Codec):
     """MessagePack through msgspec."""
 
-    name = "MessagePack"
+    name = "msgpack"
+    title = "MessagePack"
     subprotocol = "msgpack"
     text = False
     media_type = "application/msgpack"
