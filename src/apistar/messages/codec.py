@@ -7,8 +7,8 @@ on start-up, where a type that cannot be decoded is refused; what they do afterw
 - A decoder takes one whole message and answers a value of the type, or raises `InvalidMessage`.
 - An encoder takes a value and answers bytes; a value that is not of the type raises `EncodeError` before that.
 
-A further codec is one small class: derive from `Codec`, say what it is called and how it travels, give `reader()` and `writer()`.
-This room knows no socket.
+A further codec is one small class: derive from `Codec`, say what it is called and how it travels, give `reader()` and
+`writer()`. This room knows no socket.
 
 Sources: RFC 6455 §5.6 (text and binary), RFC 8259 (JSON), the MessagePack specification.
 """

@@ -12,7 +12,6 @@ Sources: JSON Schema 2020-12, OpenAPI 3.1 §4.8.24 (Schema Object) and §4.8.25 
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import msgspec
 
 from ..exceptions import ConfigurationError
 from . import models
+from .docstring import Docstring, parse
 
 Schema: TypeAlias = dict[str, object]
 Mode: TypeAlias = Literal["validation", "serialization"]
@@ -33,8 +33,6 @@ REFERENCE: Final = "#/components/schemas/{name}"
 _PLACEHOLDER: Final = "apistar:model"
 _UNDESCRIBABLE: Final = (TypeError, ValueError, KeyError, NameError, AttributeError, RecursionError, ConfigurationError)
 """What the two engines raise for a type they cannot describe; pydantic's errors are among them."""
-_ATTRIBUTES: Final = re.compile(r"^Attributes:[ \t]*\n(?P<lines>(?:[ \t]+\S.*\n?|[ \t]*\n)+)", re.MULTILINE)
-_ATTRIBUTE: Final = re.compile(r"(?P<names>\w+(?:, \w+)*)(?: \([^)]*\))?: +(?P<text>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,34 +181,23 @@ def _polish(schema: Schema) -> None:
         discriminator["mapping"] = {str(tag): ref for tag, ref in discriminator["mapping"].items()}
     description = schema.get("description")
     if isinstance(description, str):
-        _describe_fields(schema, inspect.cleandoc(description))
+        _describe_fields(schema, parse(description))
     for part in subschemas(schema):
         _polish(part)
 
 
-def _describe_fields(schema: Schema, docstring: str) -> None:
-    """Move the lines of the section `Attributes:` to their fields."""
-    properties = schema.get("properties")
-    matched = _ATTRIBUTES.search(docstring) if isinstance(properties, dict) else None
-    schema["description"] = docstring
-    if matched is None:
-        return
-    rest = docstring[: matched.start()].rstrip() + "\n\n" + docstring[matched.end() :].strip()
-    schema["description"] = rest.strip()
-    if not schema["description"]:
+def _describe_fields(schema: Schema, docstring: Docstring) -> None:
+    """Give each field its line of the section `Attributes:`."""
+    if docstring.text:
+        schema["description"] = docstring.text
+    else:
         del schema["description"]
-    fields = {_plain(name): field for name, field in cast("dict[str, Schema]", properties).items()}
-    for names, text in _attributes(inspect.cleandoc("\n" + matched["lines"])):
-        for name in names.split(", "):
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        fields = {_plain(name): field for name, field in properties.items()}
+        for name, text in docstring.entries.get("Attributes", {}).items():
             if (field := fields.get(_plain(name))) is not None:
                 field.setdefault("description", text)
-
-
-def _attributes(lines: str) -> Iterator[tuple[str, str]]:
-    """Entries `name: text` or `one, two: text`; an indented line belongs to the entry above."""
-    for entry in re.split(r"\n(?=\S)", lines):
-        if matched := _ATTRIBUTE.match(" ".join(entry.split())):
-            yield matched["names"], matched["text"]
 
 
 def _plain(name: str) -> str:
