@@ -31,7 +31,7 @@ class RouteCompiler:
         self._injector = injector
         self._hooks = [_hook(hook) for hook in hooks]
         self._limits = limits
-        self._codecs = {codec.name: codec for codec in codecs}
+        self._codecs = {codec.subprotocol or codec.name.lower(): codec for codec in codecs}
 
     def compile(self, route: Route, path: Path) -> Operation:
         """
