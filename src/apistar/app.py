@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from .components import (
     BodySource,
@@ -137,6 +138,10 @@ class ASyncApp:
         if match.mount is not None:
             await match.mount.app(_below(scope, match.prefix), receive, send)
             return
+        if match.allow:
+            allow = ", ".join(match.allow)
+            await Response(status_code=204, headers={"Allow": allow})(scope, receive, send)
+            return
         operation = match.target
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         scope["path_params"] = match.params
@@ -154,7 +159,7 @@ class ASyncApp:
             operation = match.target
             transport = transport_of(scope, receive, send)
             websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
-            transport.bind(websocket.on_end, operation.limits, self.observer, match.route.url)
+            transport.bind(websocket.on_end, operation.limits, self.observer, operation.url)
             self._origins.check(scope)
             self._admission.enter(operation.limits.max_connections)
         except HTTPException as refusal:

@@ -74,11 +74,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in self.fields().items():
-            if isinstance(value, bool) or value is None:
-                if value is None and name not in _OPTIONAL:
+            if isinstance(value, bool):
+                continue
+            if value is None:
+                if name not in _OPTIONAL:
                     raise ConfigurationError(f"limits.{name} cannot be None; leave it out for the default")
                 continue
-            if not isinstance(value, int | float) or value <= 0:
+            if not _is_positive(value):
                 raise ConfigurationError(f"limits.{name} must be a number above 0, not {value!r}")
 
     def fields(self) -> dict[str, int | float | bool | None]:
@@ -88,6 +90,11 @@ class Limits:
     def over(self, base: Limits) -> Limits:
         """The fields that were given here, and `base` elsewhere."""
         return dataclasses.replace(base, **{name: getattr(self, name) for name in self._given})
+
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 _OPTIONAL: Final = frozenset(

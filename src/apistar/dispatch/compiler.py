@@ -33,7 +33,7 @@ class RouteCompiler:
         self._limits = limits
         self._codecs = {codec.subprotocol or codec.name.lower(): codec for codec in codecs}
 
-    def compile(self, route: Route, path: Path) -> Operation:
+    def compile(self, route: Route, path: Path, documented: bool = True) -> Operation:
         """
         Compile one route.
 
@@ -43,7 +43,7 @@ class RouteCompiler:
         style = _style(route.handler)
         if style is not Style.GENERATOR:
             try:
-                return self._compile(route, path, RouteKind.HTTP, style)
+                return self._compile(route, path, RouteKind.HTTP, style, documented)
             except NotApplicable:
                 if style is Style.SYNC:
                     raise ConfigurationError(
@@ -51,11 +51,11 @@ class RouteCompiler:
                         "run in a worker thread"
                     ) from None
         try:
-            return self._compile(route, path, RouteKind.WEBSOCKET, style)
+            return self._compile(route, path, RouteKind.WEBSOCKET, style, documented)
         except NotApplicable as error:
             raise ConfigurationError(f"route {route.url!r}: {error.detail}") from None
 
-    def _compile(self, route: Route, path: Path, kind: RouteKind, style: Style) -> Operation:
+    def _compile(self, route: Route, path: Path, kind: RouteKind, style: Style, documented: bool) -> Operation:
         site = Site(kind, tuple(path.names), self._codecs_of(route))
         program = self._injector.program(site, route.namespace)
         hooks = self._hook_plans(program, site)
@@ -65,7 +65,7 @@ class RouteCompiler:
         missing = [name for name in path.names if name not in site.path_types]
         if missing:
             raise RouteConfigurationError(
-                f"{_label(route.handler)} takes no parameter {missing[0]!r}, which {route.url!r} has; "
+                f"{_label(route.handler)} takes no parameter {missing[0]!r}, which {path.template!r} has; "
                 "add it to the signature of the handler or of a component that it needs"
             )
         return Operation(
@@ -78,6 +78,8 @@ class RouteCompiler:
             hooks=hooks,
             limits=self._limits if route.limits is None else route.limits.over(self._limits),
             messages=site.messages,
+            url=path.template,
+            documented=documented,
             path_types=site.path_types,
         )
 

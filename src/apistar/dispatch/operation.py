@@ -5,7 +5,8 @@ A route, compiled: everything that is known before the first connection.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..injector import Plan, Program, Resolution
@@ -55,6 +56,9 @@ class Operation:
     Attributes:
         label: The handler with file and line, for logs and `apistar routes`.
         messages: Types of the WebSocket; `None` for a raw one and for HTTP.
+        url: The template with the prefixes of its includes.
+        documented: Whether the schema and the docs page show it.
+        path_types: Annotations of the path parameters by name.
     """
 
     route: Route | None
@@ -66,4 +70,6 @@ class Operation:
     hooks: HookPlans
     limits: Limits
     messages: MessageTypes | None = None
-    path_types: dict[str, Any] | None = None
+    url: str = ""
+    documented: bool = True
+    path_types: Mapping[str, Any] = field(default_factory=dict)

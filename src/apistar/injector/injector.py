@@ -16,6 +16,12 @@ from .provider import ProviderRecipe
 from .signature import optional_of, provided_annotation, where, words
 
 
+def _check_component(component: object) -> None:
+    if not isinstance(component, Component):
+        hint = f"write {component.__name__}()" if isinstance(component, type) else "subclass Component"
+        raise ConfigurationError(f"components must be instances of Component, not {component!r}; {hint}")
+
+
 class Injector:
     """Answers, when the application is built, who provides what; starts and stops application-lifetime components."""
 
@@ -32,9 +38,7 @@ class Injector:
     def _check(self) -> None:
         provided: dict[int, tuple[Any, Component]] = {}
         for component in self.components:
-            if not isinstance(component, Component):
-                hint = f"write {component.__name__}()" if isinstance(component, type) else "subclass Component"
-                raise ConfigurationError(f"components must be instances of Component, not {component!r}; {hint}")
+            _check_component(component)
             if not callable(getattr(component, "resolve", None)):
                 raise ConfigurationError(f"{type(component).__qualname__} has no resolve() method")
             if type(component).can_handle_parameter is not Component.can_handle_parameter:

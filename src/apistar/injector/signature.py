@@ -42,7 +42,7 @@ def unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
         elif inspect.isfunction(call) or inspect.isclass(call):
             return call
         else:
-            method = getattr(type(call), "__call__", None)
+            method = type(call).__call__
             if not inspect.isfunction(method):
                 return call
             call = method

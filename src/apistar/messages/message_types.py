@@ -67,7 +67,7 @@ def _decode(codec: Codec, incoming: Any) -> Callable[[Data], Any]:
         return _text
     if incoming is bytes:
         return _binary
-    decode = codec.decoder(incoming)
+    decode: Callable[[Any], Any] = codec.decoder(incoming)
     kind, other = (str, "binary") if codec.text else (bytes, "text")
     expected = "a text" if codec.text else "a binary"
 
@@ -88,7 +88,7 @@ def _encode(codec: Codec, outgoing: Any) -> Callable[[Any], str | bytes]:
             if not isinstance(value, kinds):
                 wanted = " or ".join(kind.__name__ for kind in kinds)
                 raise EncodeError(f"this WebSocket sends {wanted}, got {type(value).__name__}")
-            return value  # type: ignore[no-any-return]
+            return value
 
         return raw
     return codec.encoder(outgoing)

@@ -317,9 +317,10 @@ class ASGITransport:
         drainer = self._drainer
         if drainer is not None and drainer is not asyncio.current_task():
             await asyncio.wait({drainer}, timeout=self._limits.close_timeout_s)
-        if self.ending is not None:
-            return
-        self._end(Ending(code, reason, Initiator.LOCAL))
+        if self._end(Ending(code, reason, Initiator.LOCAL)):
+            await self._send_close(code, reason)
+
+    async def _send_close(self, code: int, reason: str) -> None:
         try:
             async with asyncio.timeout(self._limits.close_timeout_s):
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
@@ -344,10 +345,10 @@ class ASGITransport:
     def _reason(self) -> str:
         return self.ending.reason if self.ending is not None else ""
 
-    def _end(self, ending: Ending) -> None:
-        """The one place where a connection ends."""
+    def _end(self, ending: Ending) -> bool:
+        """The one place where a connection ends; tells whether it was still open."""
         if self.ending is not None:
-            return
+            return False
         self.ending = ending
         if self._observer is not None and self._started:
             if self._outbox:
@@ -364,6 +365,7 @@ class ASGITransport:
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(ending)
+        return True
 
 
 def _ending_of(event: Event) -> Ending:

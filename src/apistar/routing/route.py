@@ -1,0 +1,135 @@
+"""
+What an application is made of: `Route`, `Include`, `Mount`.
+
+These are records of what was written; `table.py` makes the routing table of them.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..exceptions import RouteConfigurationError
+from ..limits import Limits
+from ..types import ASGIApp
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+
+
+class RouteKind(enum.Enum):
+    """What a route speaks; the handler's signature decides."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+
+
+class Route:
+    """
+    One URL and the handler that answers there.
+
+    Args:
+        url: A template: `{name}` takes one segment, `{+name}` the rest of the path.
+        method: For HTTP; a WebSocket route has none (its handshake is a GET).
+        handler: A function; its signature says what it needs. One that needs a `WebSocket`, or an async generator,
+            makes this a WebSocket route.
+        name: For `reverse_url()`; the handler's name where nothing is given.
+        documented: Whether the schema and the docs page show it.
+        limits: Override single limits of the application.
+        codecs: Of a typed WebSocket, the default first: `"json"`, `"msgpack"`. A client asks for another one than
+            the default by subprotocol.
+    """
+
+    __slots__ = ("codecs", "documented", "handler", "limits", "method", "name", "namespace", "url")
+
+    def __init__(
+        self,
+        url: str,
+        method: str = "GET",
+        handler: Callable[..., Any] | None = None,
+        name: str | None = None,
+        documented: bool = True,
+        limits: Limits | None = None,
+        codecs: Sequence[str] = ("json",),
+    ) -> None:
+        if callable(method):
+            raise RouteConfigurationError(
+                f"route {url!r}: the second argument is the method; write Route({url!r}, handler=…) "
+                f"or Route({url!r}, 'GET', …)"
+            )
+        if handler is None or not callable(handler):
+            raise RouteConfigurationError(f"route {url!r} needs a handler: Route({url!r}, handler=…), not {handler!r}")
+        if method.upper() not in METHODS:
+            raise RouteConfigurationError(
+                f"route {url!r}: {method!r} is no method; known are {', '.join(sorted(METHODS))}"
+            )
+        self.url = url
+        self.method = method.upper()
+        self.handler = handler
+        self.name = name or _name(handler)
+        self.documented = documented
+        self.limits = limits
+        self.codecs = tuple(codecs)
+        self.namespace: Mapping[str, Any] | None = None
+        if _has_string_annotations(handler):
+            # With `from __future__ import annotations` a name that is local to the function in which the route is
+            # written is found there only.
+            frame = sys._getframe(1)
+            self.namespace = dict(frame.f_locals) if frame.f_code.co_name != "<module>" else None
+
+    def __repr__(self) -> str:
+        return f"Route({self.url!r}, {self.method!r}, {self.name})"
+
+
+class Include:
+    """
+    Routes below a common URL; their names become `name:route`.
+
+    Args:
+        documented: False leaves all of them out of the schema.
+    """
+
+    __slots__ = ("documented", "name", "routes", "url")
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        routes: Sequence[Route | Include | Mount],
+        documented: bool = True,
+    ) -> None:
+        self.url = url
+        self.name = name
+        self.routes = tuple(routes)
+        self.documented = documented
+
+
+class Mount:
+    """
+    Any ASGI application below a URL. It sees `root_path` with the URL added, as ASGI says.
+
+    Routes of the application itself come first where both could answer.
+    """
+
+    __slots__ = ("app", "name", "url")
+
+    def __init__(self, url: str, app: ASGIApp, name: str | None = None) -> None:
+        if not callable(app):
+            raise RouteConfigurationError(f"mount {url!r} needs an ASGI application, not {app!r}")
+        self.url = url
+        self.app = app
+        self.name = name
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    function = getattr(handler, "func", handler)
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _has_string_annotations(handler: Callable[..., Any]) -> bool:
+    function = getattr(handler, "func", handler)
+    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__annotations__"):
+        function = type(function).__call__
+    return any(isinstance(hint, str) for hint in getattr(function, "__annotations__", {}).values())
