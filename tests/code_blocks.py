@@ -8,6 +8,7 @@ leaves it at being compiled: for what needs an outside service. `<!-- fresh -->`
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import re
 import types
@@ -44,10 +45,11 @@ class CodeBlock:
         assert isinstance(code, types.CodeType)
         return code
 
-    async def run(self, namespace: dict[str, object]) -> None:
+    def run(self, namespace: dict[str, object]) -> None:
+        """Execute the block; one that awaits at its top gets an event loop for itself."""
         result = eval(self.compiled(), namespace)
-        if inspect.isawaitable(result):
-            await result
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
 
 
 def code_blocks(path: Path, language: str = "python") -> Iterator[CodeBlock]:

@@ -27,7 +27,7 @@ def module() -> Iterator[types.ModuleType]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-async def test_page_runs_block_after_block(
+def test_page_runs_block_after_block(
     page: Path, module: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -39,7 +39,7 @@ async def test_page_runs_block_after_block(
         if block.remark == "no-run":
             block.compiled()
         else:
-            await block.run(module.__dict__)
+            block.run(module.__dict__)
 
 
 def test_blocks_are_found_with_their_lines_and_remarks(tmp_path: Path) -> None:
@@ -56,20 +56,20 @@ def test_blocks_are_found_with_their_lines_and_remarks(tmp_path: Path) -> None:
     ]
 
 
-async def test_block_that_fails_names_the_line_of_the_page(tmp_path: Path) -> None:
+def test_block_that_fails_names_the_line_of_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("text\n\n```python\nx = 1\nx / 0\n```\n")
     [block] = code_blocks(page)
     with pytest.raises(ZeroDivisionError) as caught:
-        await block.run({})
+        block.run({})
     assert caught.traceback[-1].lineno == 4  # counted from 0: line 5 of the page
     assert str(caught.traceback[-1].path) == str(page)
 
 
-async def test_block_may_await_at_its_top(tmp_path: Path) -> None:
+def test_block_may_await_at_its_top(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\nimport asyncio\nx = await asyncio.sleep(0, 'slept')\n```\n")
     [block] = code_blocks(page)
     namespace: dict[str, object] = {}
-    await block.run(namespace)
+    block.run(namespace)
     assert namespace["x"] == "slept"

@@ -15,7 +15,8 @@ MODULES: Final = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_example_can_be_imported_and_has_an_app(module: str) -> None:
+def test_example_can_be_imported(module: str) -> None:
     imported = importlib.import_module(module)
-    if not module.endswith("__init__"):
-        assert callable(imported.app)
+    assert imported.__doc__ or module == "examples.__init__"
+    if module.count(".") == 1 and not module.endswith("__init__"):
+        assert callable(imported.app), "apistar run finds nothing here"
