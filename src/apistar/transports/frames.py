@@ -1,0 +1,56 @@
+"""
+Frames as bytes: what the server writes by itself, and what a Close holds.
+
+Source: RFC 6455 §5.2 (layout), §5.5.1 and §7.4 (Close).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from ..exceptions import WebSocketProtocolError
+from ..websocket.status import is_sendable
+
+FIN: Final = 0x80
+RSV1: Final = 0x40
+TEXT: Final = FIN | 0x1
+BINARY: Final = FIN | 0x2
+CLOSE: Final = FIN | 0x8
+PING: Final = FIN | 0x9
+PONG: Final = FIN | 0xA
+
+
+def header(first: int, size_bytes: int) -> bytes:
+    """The header of an unmasked frame: its first byte, and the length in its shortest form."""
+    if size_bytes < 126:
+        return bytes((first, size_bytes))
+    if size_bytes < 65536:
+        return struct.pack("!BBH", first, 126, size_bytes)
+    return struct.pack("!BBQ", first, 127, size_bytes)
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A Close; without a body for 1005, which never stands in one."""
+    payload = b"" if code == 1005 else struct.pack("!H", code) + reason.encode()
+    return header(CLOSE, len(payload)) + payload
+
+
+def parse_close(payload: bytes) -> tuple[int, str]:
+    """
+    Code and reason of a Close; 1005 where there is no code (RFC 6455 §7.1.5).
+
+    Raises:
+        WebSocketProtocolError: 1002 for a code that no Close may carry or half a code, 1007 for a reason that is not UTF-8.
+    """
+    if not payload:
+        return 1005, ""
+    if len(payload) == 1:
+        raise WebSocketProtocolError("close frame with half a code", 1002)
+    code = int.from_bytes(payload[:2])
+    if not is_sendable(code):
+        raise WebSocketProtocolError(f"close code {code} is not allowed in a frame", 1002)
+    try:
+        return code, payload[2:].decode()
+    except UnicodeDecodeError:
+        raise WebSocketProtocolError("close reason is not UTF-8", 1007) from None

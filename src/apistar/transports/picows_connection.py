@@ -1,0 +1,186 @@
+"""
+The one place that touches what picows does not document: its protocol class, used as the parser of one connection.
+
+`open_parser()` gives a `Parser` for a TCP transport whose opening handshake is over. It is an asyncio protocol for
+`tcp.set_protocol()`, or is given bytes with `feed()`. Its frames go to the listener's `on_ws_frame`.
+
+What picows asks of its surroundings is answered by `Surroundings`, so that a connection costs no logger, no timer, no
+system call and no real HTTP request:
+
+- its handshake is fed with one constant request, and its 101 goes nowhere;
+- its logger is how we learn of a parser error: `error()` comes before its own Close is sent, which we keep from the
+  wire by telling picows that the connection is lost; the frame before the error is still delivered after that;
+- the TCP transport that it sees cannot be closed by it: who closes, and when, is the listener's business.
+
+`tests/transports/test_picows_connection.py` holds picows to all of this; the version range is in pyproject.toml.
+
+Source: picows 2.3.1, picows/picows.pyx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import picows
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+SLICE_BYTES: Final = 16 * 1024
+"""Of what is parsed before the listener may say that it has enough."""
+
+
+class Listener(Protocol):
+    """Who is told, besides `picows.WSListener.on_ws_frame`."""
+
+    def parser_failed(self, code: int, detail: str) -> None:
+        """The bytes are no WebSocket frames; only the frame before them may still come."""
+
+    def listener_failed(self) -> None:
+        """`on_ws_frame` raised; called in the handler of the exception."""
+
+    def eof_received(self) -> bool | None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+
+class Parser(WSProtocol):  # type: ignore[misc]
+    """picows' protocol, with the events of TCP handed straight to the listener."""
+
+    __slots__ = ()
+
+    listener: Listener
+    transport: picows.WSTransport
+
+    def eof_received(self) -> bool | None:
+        return self.listener.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        silence(self)
+        self.listener.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.listener.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.listener.resume_writing()
+
+
+def open_parser(tcp: asyncio.Transport, listener: Any, max_frame_bytes: int) -> Parser:
+    """
+    A parser in the state after the handshake.
+
+    Args:
+        listener: A `picows.WSListener` that is a `Listener` too.
+        max_frame_bytes: A longer frame fails at its header, with 1009.
+    """
+    surroundings = Surroundings(tcp, listener)
+    # host, path, is_client_side, listener_factory, logger, disconnect_on_exception, handshake_timeout, auto_ping,
+    # ping_idle_timeout, ping_reply_timeout, ping_strategy, auto_pong, max_frame_size, extra_headers, read_buffer_size
+    parser = Parser(
+        None, None, False, surroundings, surroundings, False, None, False,
+        None, None, _PING_STRATEGY, False, max_frame_bytes, None, 0,
+    )  # fmt: skip
+    parser.connection_made(surroundings)
+    feed(parser, memoryview(_REQUEST))
+    if parser.listener is not listener:
+        raise RuntimeError("this picows does not take the handshake; install a version that apistar's metadata allows")
+    parser.transport.request.headers = None  # type: ignore[assignment]  # 400 bytes that nobody reads
+    return parser
+
+
+def feed(parser: Parser, data: memoryview) -> int:
+    """Hand over bytes that something else has read, as many as the parser has room for but no more than a slice."""
+    room = parser.get_buffer(-1)
+    size = min(len(room), len(data), SLICE_BYTES)
+    room[:size] = data[:size]
+    parser.buffer_updated(size)
+    return size
+
+
+def silence(parser: Parser) -> None:
+    """From now on picows writes nothing on this connection, whatever it is told."""
+    WSProtocol.connection_lost(parser, None)
+
+
+class Surroundings:
+    """What picows sees of the world: logger, TCP transport, socket and the factory of its listener, all in one."""
+
+    __slots__ = ("_listener", "_tcp")
+
+    def __init__(self, tcp: asyncio.Transport, listener: Listener) -> None:
+        self._tcp = tcp
+        self._listener = listener
+
+    def __call__(self, request: object) -> picows.WSUpgradeResponseWithListener:
+        return picows.WSUpgradeResponseWithListener(_SWITCHED, self._listener)  # type: ignore[arg-type]
+
+    # The logger
+
+    def isEnabledFor(self, level: int) -> bool:
+        return False
+
+    def info(self, message: str, *values: object) -> None: ...
+    def debug(self, message: str, *values: object) -> None: ...
+    def warning(self, message: str, *values: object) -> None: ...
+
+    def error(self, message: str, *values: Any) -> None:
+        code, detail = values[0][:2] if values and isinstance(values[0], tuple) else (1002, message)
+        self._listener.parser_failed(int(code), str(detail))
+
+    def exception(self, message: str, *values: object) -> None:
+        if message.startswith("WS parser"):
+            self._listener.parser_failed(1002, "frame that cannot be parsed")
+        else:
+            self._listener.listener_failed()
+
+    # The TCP transport
+
+    def get_extra_info(self, name: str) -> Any:
+        if name == "socket":
+            return self
+        return self._tcp.get_extra_info(name) if name == "ssl_object" else None
+
+    @property
+    def get_write_buffer_size(self) -> Callable[[], int]:
+        return self._tcp.get_write_buffer_size
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        return self._tcp.write
+
+    @property
+    def writelines(self) -> Callable[[list[bytes]], None]:
+        return self._tcp.writelines
+
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+
+    # The socket
+
+    def fileno(self) -> int:
+        return int(self._tcp.get_extra_info("socket").fileno())
+
+    def setsockopt(self, *values: int) -> None: ...
+
+    def getsockopt(self, *values: int) -> int:
+        return 0
+
+
+class _Switched:
+    """The 101 as picows wants it; the real one was sent before."""
+
+    status: Final = 101
+    headers: Final[dict[str, str]] = {}
+
+    def to_bytes(self) -> bytearray:
+        return bytearray()
+
+
+_SWITCHED: Final = _Switched()
+_PING_STRATEGY: Final = picows.WSAutoPingStrategy.PING_WHEN_IDLE
+_REQUEST: Final = (
+    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
