@@ -1,0 +1,192 @@
+"""
+What is carried: bodies, returned values and messages, as schemas.
+
+All types of an application are described in one call at the end, so that a type has one name everywhere. Until then
+each use holds an empty schema, which is filled in place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from ..components.body import BodyInfo
+from ..http.responses import JSONResponse
+from ..injector.signature import hints_of
+from ..messages.description import Schema, describe
+from ..messages.docstring import parse
+from ..messages.json import JSON
+from ..messages.message_types import RAW, MessageTypes
+from ..messages.msgpack import MSGPACK
+from ..messages.spelling import members, spell, strip
+from ..routing import Route
+from .reference import Content, Message
+
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+TEXT: Final = "text/plain"
+BINARY: Final = "application/octet-stream"
+
+
+class Types:
+    """The types of an application, described together."""
+
+    def __init__(self) -> None:
+        self._incoming: list[tuple[object, Schema, Mapping[str, object]]] = []
+        self._outgoing: list[tuple[object, Schema, Mapping[str, object]]] = []
+
+    def incoming(self, tp: object, **extra: object) -> Schema:
+        """The schema of a type that the application decodes, filled by `describe()`; `extra` is added to it."""
+        return self._note(self._incoming, tp, extra)
+
+    def outgoing(self, tp: object) -> Schema:
+        """The schema of a type that the application encodes, filled by `describe()`."""
+        return self._note(self._outgoing, tp, {})
+
+    def describe(self) -> dict[str, Schema]:
+        """Fill all schemas; gives the named ones that they refer to."""
+        description = describe([use[0] for use in self._incoming], [use[0] for use in self._outgoing])
+        uses = [*self._incoming, *self._outgoing]
+        for (_, schema, extra), found in zip(uses, [*description.incoming, *description.outgoing], strict=True):
+            schema.update(found)
+            schema.update(extra)
+        return description.definitions
+
+    def _note(
+        self, uses: list[tuple[object, Schema, Mapping[str, object]]], tp: object, extra: Mapping[str, object]
+    ) -> Schema:
+        schema: Schema = {}
+        uses.append((tp, schema, extra))
+        return schema
+
+
+def request_body(types: Types, body: BodyInfo) -> Content:
+    """What a body may come as."""
+    bare = strip(body.annotation)
+    if bare is bytes:
+        return Content((BINARY,), {"type": "string", "format": "binary"})
+    if bare is str:
+        return Content((TEXT,), {"type": "string"})
+    name = getattr(bare, "__name__", "")
+    if name == "FormData":
+        return Content(FORMS, {"type": "object"})
+    fields = getattr(bare, "__annotations__", {})
+    if any("UploadFile" in str(annotation) for annotation in fields.values()):
+        return Content(FORMS[1:], _upload_form(types, bare))
+    return Content((JSON.media_type, MSGPACK.media_type), types.incoming(body.annotation))
+
+
+def _upload_form(types: Types, form: object) -> Schema:
+    """A form with files, field by field: no schema of a codec has files (OpenAPI 3.1 §4.8.14.4)."""
+    properties: dict[str, Schema] = {}
+    for name, hint in typing.get_type_hints(form, include_extras=True).items():
+        file = "UploadFile" in str(hint)
+        properties[name] = {"type": "string", "format": "binary"} if file else types.incoming(hint)
+    return {"type": "object", "properties": properties}
+
+
+def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
+    """Status and content of success, by the return annotation of a handler."""
+    returned = hints_of(route.handler, route.namespace).get("return", Any)
+    if returned is inspect.Parameter.empty or returned is Any:
+        return 200, Content(("*/*",), None)
+    rest = [member for member in members(returned) if strip(member) not in (None, type(None))]
+    if not rest:
+        return 204, None
+    plain = [member for member in rest if not _is_response(member)]
+    if not plain:
+        return _of_response(strip(rest[0]))
+    if strip(plain[0]) is str and len(plain) == 1:
+        return 200, Content(("text/html",), {"type": "string"})
+    if strip(plain[0]) is bytes and len(plain) == 1:
+        return 200, Content((BINARY,), {"type": "string", "format": "binary"})
+    whole = returned if len(plain) == len(list(members(returned))) else _union(plain)
+    return 200, Content((JSON.media_type,), types.outgoing(whole))
+
+
+def _union(parts: list[object]) -> object:
+    return typing.Union[tuple(parts)]  # noqa: UP007  (built at run time)
+
+
+def _is_response(tp: object) -> bool:
+    bare = strip(tp)
+    return isinstance(bare, type) and issubclass(bare, Response)
+
+
+def _of_response(tp: object) -> tuple[int, Content | None]:
+    assert isinstance(tp, type)
+    if issubclass(tp, RedirectResponse):
+        return 307, None
+    if issubclass(tp, HTMLResponse):
+        return 200, Content(("text/html",), {"type": "string"})
+    if issubclass(tp, PlainTextResponse):
+        return 200, Content((TEXT,), {"type": "string"})
+    if issubclass(tp, JSONResponse) or tp.media_type == JSON.media_type:  # type: ignore[attr-defined]
+        return 200, Content((JSON.media_type,), {})
+    if issubclass(tp, FileResponse):
+        return 200, Content((BINARY,), {"type": "string", "format": "binary"})
+    return 200, Content(("*/*",), None)
+
+
+def messages_of(types: Types, messages: MessageTypes | None, incoming: bool) -> tuple[Message, ...]:
+    """The messages of one direction of a WebSocket; each member of a union is one."""
+    declared: object = str | bytes
+    if messages is not None:
+        declared = messages.incoming if incoming else messages.outgoing
+    if messages is None or declared in RAW:
+        return tuple(_raw(member) for member in members(declared))
+    found: dict[str, Message] = {}
+    for member in members(declared):
+        schema = types.incoming(member) if incoming else types.outgoing(member)
+        bare = strip(member)
+        docstring = parse(_own_docstring(bare))
+        name = message_name(member)
+        if name in found:
+            name = next(f"{name}_{n}" for n in range(2, len(found) + 3) if f"{name}_{n}" not in found)
+        found[name] = Message(
+            name,
+            schema,
+            messages.codec.media_type,
+            messages.codec.text,
+            docstring.summary,
+            docstring.description,
+            hasattr(bare, "__deprecated__"),
+        )
+    return tuple(found.values())
+
+
+def message_name(tp: object) -> str:
+    """What a message is called: its class, or its type as far as an identifier can say."""
+    bare = strip(tp)
+    if bare is None or bare is type(None):
+        return "Null"
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", spell(bare).split("<locals>.")[-1]).strip("_") or "Message"
+
+
+def subprotocols_of(messages: MessageTypes | None) -> dict[str, str]:
+    """The subprotocols by which a client chooses a codec."""
+    codecs = [] if messages is None else messages.codecs
+    return {
+        codec.subprotocol: f"messages are {codec.title} in {'text' if codec.text else 'binary'} frames"
+        for codec in codecs
+        if codec.subprotocol is not None
+    }
+
+
+def _raw(kind: object) -> Message:
+    if kind is bytes:
+        return Message("Binary", {"type": "string", "format": "binary"}, BINARY, False, "Any binary message")
+    return Message("Text", {"type": "string"}, TEXT, True, "Any text message")
+
+
+def _own_docstring(tp: object) -> str | None:
+    """The docstring that a class was written with, not one that was made for it."""
+    if not isinstance(tp, type) or tp.__module__ == "builtins":
+        return None
+    docstring = vars(tp).get("__doc__")
+    made = isinstance(docstring, str) and docstring.startswith(f"{tp.__name__}(")
+    return docstring if isinstance(docstring, str) and not made else None

@@ -1,0 +1,232 @@
+"""
+How a callable may end, read from its source and from the section `Raises:` of its docstring.
+
+`raise NotFound("no such room")`, `await ws.close(4001, "kicked")`, `await ws.reject(402)` and
+`await ws.connect(subprotocol="chat.v2")` say what a client must expect; nothing has to be declared a second time.
+Only what stands in the callable itself is seen: what its helpers raise belongs into `Raises:`.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+import linecache
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, get_origin
+
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from .. import exceptions
+from ..exceptions import ConfigurationError, HTTPException, WebSocketProtocolError
+from ..injector.signature import optional_of, parameters_of, unwrapped
+from ..messages.docstring import Docstring
+from ..websocket import WebSocket
+from .reference import Outcome
+
+HTTP_CLOSE_CODES = 4000
+"""An `HTTPException` after `connect()` closes with this plus its status."""
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """
+    What was found.
+
+    Attributes:
+        denials: Statuses; those of a WebSocket handler before its `connect()`.
+        closes: Close codes.
+        subprotocols: Chosen by name.
+    """
+
+    denials: list[Outcome] = field(default_factory=list)
+    closes: list[Outcome] = field(default_factory=list)
+    subprotocols: list[str] = field(default_factory=list)
+
+
+def outcomes_of(call: Callable[..., Any], documentation: Docstring, websocket: bool) -> Outcomes:
+    """
+    Read how `call` may end.
+
+    Args:
+        documentation: Its docstring.
+        websocket: Whether it is the handler of a WebSocket, for which the place of `connect()` matters.
+    """
+    found = Outcomes()
+    function = unwrapped(call)
+    scope = _Scope(function)
+    for name, text in documentation.entries.get("Raises", {}).items():
+        _raised(found, scope.lookup(name.split(".")), {}, text, denied=True)
+    node = _node_of(function)
+    if node is None:
+        return found
+    sockets = _sockets(call)
+    connected = _connect_line(node, sockets) if websocket else None
+    for child in ast.walk(node):
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            cls, arguments = _construction(child.exc, scope)
+            _raised(found, cls, arguments, "", denied=connected is None or child.lineno < connected)
+        elif isinstance(child, ast.Call) and _is_method_of(child.func, sockets):
+            _called(found, child, scope)
+    return found
+
+
+def forget_sources() -> None:
+    """Drop the parsed files; called when all routes are read."""
+    _functions.cache_clear()
+
+
+def _raised(found: Outcomes, cls: object, arguments: dict[int | str, object], text: str, denied: bool) -> None:
+    if not isinstance(cls, type):
+        return
+    if issubclass(cls, HTTPException | StarletteHTTPException):
+        starlette = issubclass(cls, StarletteHTTPException)
+        status = arguments.get("status_code", arguments.get(0 if starlette else 1))
+        detail = arguments.get("detail", arguments.get(1 if starlette else 0))
+        if status is None and not starlette:
+            status = cls.default_status  # type: ignore[union-attr]
+        if isinstance(status, int):
+            text = text or (detail if isinstance(detail, str) else "")
+            (found.denials if denied else found.closes).append(
+                Outcome(int(status) if denied else HTTP_CLOSE_CODES + status, text)
+            )
+    elif issubclass(cls, WebSocketProtocolError):
+        code = arguments.get("code", arguments.get(1, 1007 if issubclass(cls, exceptions.InvalidMessage) else 1002))
+        detail = arguments.get("detail", arguments.get(0))
+        if isinstance(code, int):
+            found.closes.append(Outcome(code, text or (detail if isinstance(detail, str) else "")))
+
+
+def _called(found: Outcomes, call: ast.Call, scope: _Scope) -> None:
+    assert isinstance(call.func, ast.Attribute)
+    arguments = _arguments(call, scope)
+    match call.func.attr:
+        case "close":
+            code, reason = arguments.get("code", arguments.get(0, 1000)), arguments.get("reason", arguments.get(1))
+            if isinstance(code, int) and (code != 1000 or reason):
+                found.closes.append(Outcome(code, reason if isinstance(reason, str) else ""))
+        case "reject":
+            status = arguments.get("status", arguments.get(0, 403))
+            if isinstance(status, int):
+                found.denials.append(Outcome(status, ""))
+        case "connect" | "accept":
+            if arguments.get("close"):
+                found.denials.append(Outcome(403, ""))
+            subprotocol = arguments.get("subprotocol", arguments.get(0))
+            if isinstance(subprotocol, str):
+                found.subprotocols.append(subprotocol)
+
+
+class _Scope:
+    """The names that a function sees, as far as they are known before it runs."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._globals: dict[str, object] = getattr(function, "__globals__", {})
+        try:
+            self._nonlocals = dict(inspect.getclosurevars(function).nonlocals)
+        except (TypeError, ValueError):
+            self._nonlocals = {}
+
+    def lookup(self, names: list[str]) -> object:
+        """What a dotted name means; `None` where that is not known."""
+        first, *rest = names
+        value: object = None
+        for known in (self._nonlocals, self._globals, vars(exceptions), vars(builtins)):
+            if first in known:
+                value = known[first]
+                break
+        for name in rest:
+            value = getattr(value, name, None)
+        return value
+
+    def value(self, node: ast.expr) -> object:
+        """The value of a constant or a dotted name; `None` for anything else."""
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.JoinedStr):
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        if isinstance(node, ast.Name | ast.Attribute):
+            names = _dotted(node)
+            return self.lookup(names) if names else None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            left, right = self.value(node.left), self.value(node.right)
+            return left + right if isinstance(left, int) and isinstance(right, int) else None
+        return None
+
+
+def _construction(node: ast.expr, scope: _Scope) -> tuple[object, dict[int | str, object]]:
+    """The class and the arguments of `X(…)` or `X`."""
+    if isinstance(node, ast.Call):
+        return scope.value(node.func), _arguments(node, scope)
+    return scope.value(node), {}
+
+
+def _arguments(call: ast.Call, scope: _Scope) -> dict[int | str, object]:
+    positional: dict[int | str, object] = {index: scope.value(node) for index, node in enumerate(call.args)}
+    named: dict[int | str, object] = {
+        keyword.arg: scope.value(keyword.value) for keyword in call.keywords if keyword.arg is not None
+    }
+    return {**positional, **named}
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute):
+        before = _dotted(node.value)
+        return [*before, node.attr] if before else []
+    return []
+
+
+def _sockets(call: Callable[..., Any]) -> frozenset[str]:
+    """Names of the parameters that are WebSockets."""
+    try:
+        parameters = parameters_of(call)
+    except ConfigurationError:
+        return frozenset()
+    annotations = ((p.name, optional_of(p.annotation) or p.annotation) for p in parameters)
+    return frozenset(name for name, annotation in annotations if (get_origin(annotation) or annotation) is WebSocket)
+
+
+def _is_method_of(function: ast.expr, names: frozenset[str]) -> bool:
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in names
+
+
+def _connect_line(node: ast.AST, sockets: frozenset[str]) -> int | None:
+    """The first line on which a WebSocket is connected."""
+    lines = [
+        child.lineno
+        for child in ast.walk(node)
+        if isinstance(child, ast.Call)
+        and _is_method_of(child.func, sockets)
+        and isinstance(child.func, ast.Attribute)
+        and child.func.attr in ("connect", "accept")
+    ]
+    return min(lines, default=None)
+
+
+def _node_of(function: Callable[..., Any]) -> ast.AST | None:
+    """The syntax tree of a function, from its file, which is parsed once."""
+    code = getattr(function, "__code__", None)
+    return _functions(code.co_filename).get(code.co_firstlineno) if code is not None else None
+
+
+@functools.lru_cache(maxsize=256)
+def _functions(filename: str) -> dict[int, ast.AST]:
+    """The functions of a file by the line of their first decorator, or of their `def`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the file was compiled before; what it warned of was said then
+            tree = ast.parse("".join(linecache.getlines(filename)))
+    except (SyntaxError, ValueError):
+        return {}
+    return dict(_numbered(tree))
+
+
+def _numbered(tree: ast.AST) -> Iterator[tuple[int, ast.AST]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node

@@ -1,0 +1,301 @@
+"""
+From compiled routes to the description of an application.
+
+What the plan of a route reads (its handler's parameters, those of components and hooks) is what a client passes; what
+its handler returns or its WebSocket carries is what a client gets; docstrings and source say how it may end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Protocol, TypeVar, cast
+
+import msgspec
+
+from ..components.body import BodyInfo
+from ..components.parameters import ParameterInfo
+from ..injector import Component, Plan, Step
+from ..injector.provider import ProviderRecipe
+from ..injector.signature import optional_of, unwrapped
+from ..limits import Limits
+from ..messages.docstring import Docstring, parse
+from ..messages.message_types import MessageTypes
+from ..routing import Entry, MountEntry, RouteKind
+from .contents import Types, messages_of, request_body, response_of, subprotocols_of
+from .outcomes import Outcomes, forget_sources, outcomes_of
+from .reference import (
+    Channel,
+    Documentation,
+    HTTPOperation,
+    Info,
+    Outcome,
+    Parameter,
+    Reference,
+    SecurityScheme,
+)
+
+
+class Hooks(Protocol):
+    """The plans of the hooks that concern one route."""
+
+    @property
+    def on_request(self) -> Sequence[Plan]: ...
+    @property
+    def on_response(self) -> Sequence[Plan]: ...
+    @property
+    def on_error(self) -> Sequence[Plan]: ...
+
+
+class Compiled(Protocol):
+    """A compiled route, as the application has it (`dispatch.Operation`)."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def hooks(self) -> Hooks: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def messages(self) -> MessageTypes | None: ...
+    @property
+    def documented(self) -> bool: ...
+
+
+T = TypeVar("T", bound=Compiled)
+
+
+def read(entries: Iterable[Entry[T] | MountEntry], info: Info = Info()) -> Reference:
+    """
+    Describe an application.
+
+    Args:
+        entries: Its routing table. Routes with `documented=False` and mounted applications are left out.
+        info: What is said of the whole.
+    """
+    reader = _Reader()
+    for entry in entries:
+        if isinstance(entry, Entry) and entry.target.documented:
+            reader.read(entry)
+    forget_sources()
+    definitions = reader.types.describe()
+    return Reference(info, tuple(reader.operations), tuple(reader.channels), definitions, reader.security)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.types = Types()
+        self.operations: list[HTTPOperation] = []
+        self.channels: list[Channel] = []
+        self.security: dict[str, SecurityScheme] = {}
+        self._ids: set[str] = set()
+
+    def read(self, entry: Entry[T]) -> None:
+        route, compiled = entry.route, entry.target
+        hooks = compiled.hooks
+        plans = [*hooks.on_request, compiled.plan, *hooks.on_response, *hooks.on_error]
+        steps = list(_steps(plans))
+        websocket = entry.kind is RouteKind.WEBSOCKET
+        calls: list[Callable[..., Any]] = [step.call for step, _ in steps if step.origin and _component_of(step)]
+        before = [*calls, *(plan.call for plan in hooks.on_request)]
+        docstrings = {call: parse(inspect.getdoc(unwrapped(call))) for call in [route.handler, *before]}
+        outcomes = [outcomes_of(route.handler, docstrings[route.handler], websocket)]
+        outcomes.extend(outcomes_of(call, docstrings[call], False) for call in before)
+        documentation = self._documentation(entry, docstrings[route.handler])
+        parameters = self._parameters(steps, docstrings.values(), entry)
+        security = self._security(steps)
+        if websocket:
+            self.channels.append(self._channel(entry, documentation, parameters, outcomes, security))
+        else:
+            body = next((step.about for step, _ in steps if isinstance(step.about, BodyInfo)), None)
+            operation = self._operation(entry, documentation, parameters, body, outcomes, security)
+            returns = docstrings[route.handler].entries.get("Returns", {}).get("")
+            self.operations.append(replace(operation, status_description=returns) if returns else operation)
+
+    def _operation(
+        self,
+        entry: Entry[T],
+        documentation: Documentation,
+        parameters: tuple[Parameter, ...],
+        body: BodyInfo | None,
+        outcomes: Sequence[Outcomes],
+        security: tuple[str, ...],
+    ) -> HTTPOperation:
+        denials = [*_parameter_denials(parameters), *(denial for found in outcomes for denial in found.denials)]
+        if body is not None:
+            limit = entry.target.limits.max_message_bytes
+            denials.append(Outcome(413, f"the body is larger than {limit} bytes"))
+            if body.annotation not in (bytes, str):
+                denials.append(Outcome(400, "the body does not fit its type"))
+                denials.append(Outcome(415, "the content type is not supported"))
+        status, content = response_of(self.types, entry.route)
+        return HTTPOperation(
+            documentation,
+            entry.path.template,
+            entry.route.method,
+            parameters,
+            None if body is None else request_body(self.types, body),
+            status,
+            HTTPStatus(status).phrase,
+            content,
+            _merged(denials, _status_text),
+            security,
+        )
+
+    def _channel(
+        self,
+        entry: Entry[T],
+        documentation: Documentation,
+        parameters: tuple[Parameter, ...],
+        outcomes: Sequence[Outcomes],
+        security: tuple[str, ...],
+    ) -> Channel:
+        compiled = entry.target
+        limits, messages = compiled.limits, compiled.messages
+        generator = inspect.isasyncgenfunction(unwrapped(entry.route.handler))
+        denials = [*_parameter_denials(parameters), Outcome(403, "the Origin of the browser is not allowed")]
+        if limits.max_connections is not None:
+            denials.append(Outcome(503, f"the server has its {limits.max_connections} connections"))
+        closes = [
+            Outcome(1000, "the conversation is over"),
+            Outcome(1009, f"a message is larger than {limits.max_message_bytes} bytes"),
+            Outcome(1011, "the server failed"),
+            Outcome(1012, "the server restarts"),
+        ]
+        if limits.message_rate is not None:
+            closes.append(Outcome(1008, f"more than {limits.message_rate:g} messages per second"))
+        if limits.idle_timeout_s is not None:
+            closes.append(Outcome(1000, f"no message for {limits.idle_timeout_s:g} seconds"))
+        if messages is not None and not generator:
+            closes.append(Outcome(1007, "a message does not fit its type"))
+        chosen = [name for found in outcomes for name in found.subprotocols]
+        return Channel(
+            documentation,
+            entry.path.template,
+            parameters,
+            () if generator else messages_of(self.types, messages, incoming=True),
+            messages_of(self.types, messages, incoming=False),
+            {**subprotocols_of(messages), **dict.fromkeys(chosen, "")},
+            _merged([*denials, *(denial for found in outcomes for denial in found.denials)], _status_text),
+            _merged([*closes, *(close for found in outcomes for close in found.closes)], _close_text),
+            limits.max_message_bytes,
+            security,
+        )
+
+    def _documentation(self, entry: Entry[T], docstring: Docstring) -> Documentation:
+        includes, _, _ = entry.name.rpartition(":")
+        deprecated = hasattr(unwrapped(entry.route.handler), "__deprecated__")  # PEP 702
+        name = re.sub(r"[^A-Za-z0-9_.-]", ".", entry.name) or "route"
+        found = next(name for name in _candidates(name, entry.route.method.lower()) if name not in self._ids)
+        self._ids.add(found)
+        return Documentation(
+            found, docstring.summary, docstring.description, deprecated, (includes,) if includes else ()
+        )
+
+    def _parameters(
+        self, steps: Sequence[tuple[Step, bool]], docstrings: Iterable[Docstring], entry: Entry[T]
+    ) -> tuple[Parameter, ...]:
+        described: dict[str, str] = {}
+        for docstring in docstrings:
+            for name, text in docstring.entries.get("Args", {}).items():
+                described.setdefault(name.replace("_", "-").lower(), text)
+        found: dict[tuple[str, str], tuple[ParameterInfo, bool]] = {}
+        for step, on_demand in steps:
+            if isinstance(info := step.about, ParameterInfo):
+                _, required = found.get((info.place, info.name), (info, False))
+                found[info.place, info.name] = (info, required or (info.required and not on_demand))
+        return tuple(
+            self._parameter(info, required, described.get(info.name.replace("_", "-").lower(), ""), entry)
+            for info, required in found.values()
+        )
+
+    def _parameter(self, info: ParameterInfo, required: bool, description: str, entry: Entry[T]) -> Parameter:
+        extra: dict[str, object] = {}
+        if info.default is not inspect.Parameter.empty and info.default is not None:
+            with contextlib.suppress(TypeError, ValueError):  # a default that has no JSON form is not shown
+                extra["default"] = msgspec.to_builtins(info.default, str_keys=True)
+        schema = self.types.incoming(_written(info.annotation), **extra)
+        in_path = info.place == "path"
+        return Parameter(
+            info.name,
+            info.place,
+            schema,
+            required or in_path,
+            description,
+            converted=in_path and entry.converters.get(info.name) is not None,
+            rest=any(segment.rest and segment.text == info.name for segment in entry.path.segments),
+        )
+
+    def _security(self, steps: Sequence[tuple[Step, bool]]) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        for step, _ in steps:
+            declared = getattr(_component_of(step), "security", None)
+            for name, scheme in cast("Mapping[str, SecurityScheme]", declared or {}).items():
+                self.security.setdefault(name, scheme)
+                names[name] = None
+        return tuple(names)
+
+
+def _steps(plans: Iterable[Plan], on_demand: bool = False) -> Iterator[tuple[Step, bool]]:
+    """The steps of plans, each once, and whether it runs on demand only: behind a Provider."""
+    seen: set[int] = set()
+    for plan in plans:
+        for step in plan.steps:
+            if id(step) in seen:
+                continue
+            seen.add(id(step))
+            yield step, on_demand
+            recipe = getattr(step.call, "__self__", None)
+            if isinstance(recipe, ProviderRecipe) and not on_demand:
+                yield from _steps([recipe.compiled[1]], on_demand=True)
+
+
+def _component_of(step: Step) -> Component | None:
+    owner = getattr(step.call, "__self__", None)
+    return owner if isinstance(owner, Component) else None
+
+
+def _written(annotation: object) -> object:
+    """The type of a parameter that is there: nothing on the wire says `None`."""
+    return optional_of(annotation) or annotation
+
+
+def _candidates(name: str, method: str) -> Iterator[str]:
+    yield name
+    yield f"{name}.{method}"
+    number = 2
+    while True:
+        yield f"{name}.{number}"
+        number += 1
+
+
+def _parameter_denials(parameters: Sequence[Parameter]) -> Iterator[Outcome]:
+    if any(parameter.place != "path" for parameter in parameters):
+        yield Outcome(400, "a parameter is missing or does not fit its type")
+    if any(parameter.place == "path" and parameter.converted for parameter in parameters):
+        yield Outcome(404, "a parameter of the path does not fit its type")
+
+
+def _merged(outcomes: Iterable[Outcome], text: Callable[[int], str]) -> tuple[Outcome, ...]:
+    """One outcome per code, in their order; all that was said of it."""
+    said: dict[int, dict[str, None]] = {}
+    for outcome in outcomes:
+        said.setdefault(outcome.code, {}).update({outcome.description: None} if outcome.description else {})
+    return tuple(Outcome(code, "; ".join(texts) or text(code)) for code, texts in sorted(said.items()))
+
+
+def _status_text(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def _close_text(code: int) -> str:
+    if 4400 <= code < 4600:
+        return _status_text(code - 4000)
+    return f"Close {code}"
