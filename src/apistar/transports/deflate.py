@@ -129,7 +129,7 @@ def _accept(offer: bytes) -> tuple[bytes, Deflate] | None:
             takeover[key] = False
             answer.append(key)
         elif key == b"server_max_window_bits":
-            if given not in _BITS or given == b"8":
+            if given is None or given not in _BITS or given == b"8":
                 return None
             our_bits = min(our_bits, int(given))
         elif key == b"client_max_window_bits":
@@ -144,131 +144,7 @@ def _accept(offer: bytes) -> tuple[bytes, Deflate] | None:
     return b"; ".join(answer), Deflate(our_bits, peer_bits, *takeover.values())
 
 
-_BITS: Final = 12
-MEMORY_LEVEL: Final = 5
-SMALL_BYTES: Final = 96
-MAX_OFFERS: Final = 16
-TAIL: Final = b"\x00\x00\xff\xff"
-"""RFC 7692 §7.2.1: the end of every compressed message, left out on the wire."""
-
-
-class Deflate:
-    """
-    Compression of one connection, in both directions. Messages must be compressed in the order in which they are sent.
-
-    Args:
-        our_bits, peer_bits: The window of what we send and of what the peer sends, as powers of two.
-        our_takeover, peer_takeover: Whether a message may refer to the ones before it.
-    """
-
-    __slots__ = ("_compressor", "_decompressor", "_our_bits", "_our_takeover", "_peer_bits", "_peer_takeover")
-
-    def __init__(self, our_bits: int, peer_bits: int, our_takeover: bool, peer_takeover: bool) -> None:
-        self._our_bits = our_bits
-        self._peer_bits = peer_bits
-        self._our_takeover = our_takeover
-        self._peer_takeover = peer_takeover
-        self._compressor: zlib._Compress | None = None
-        self._decompressor: zlib._Decompress | None = None
-
-    def compress(self, payload: bytes) -> bytes:
-        """One whole message (RFC 7692 §7.2.1)."""
-        compressor = self._compressor
-        if compressor is None:
-            compressor = zlib.compressobj(wbits=-self._our_bits, memLevel=MEMORY_LEVEL)
-            if self._our_takeover:
-                self._compressor = compressor
-        return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(TAIL)]
-
-    def decompress(self, payload: memoryview | bytes, final: bool, room_bytes: int) -> bytes:
-        """
-        The next frame of a message (RFC 7692 §7.2.2).
-
-        Raises:
-            WebSocketProtocolError: 1009 if more than `room_bytes` come out, 1007 if it is no deflate data.
-        """
-        try:
-            inflated = self._inflate(payload, room_bytes)
-            if final:
-                inflated += self._inflate(TAIL, room_bytes - len(inflated))
-        except zlib.error:
-            raise WebSocketProtocolError("compressed message does not inflate", 1007) from None
-        if final and not self._peer_takeover:
-            self._decompressor = None
-        return inflated
-
-    def _inflate(self, payload: memoryview | bytes, room_bytes: int) -> bytes:
-        if self._decompressor is None:
-            self._decompressor = zlib.decompressobj(wbits=-self._peer_bits)
-        inflated = self._decompressor.decompress(payload, room_bytes + 1)
-        while self._decompressor.eof and len(inflated) <= room_bytes:
-            # RFC 7692 §7.2.3.4: a block with BFINAL may end zlib's stream, but not the message.
-            rest = self._decompressor.unused_data
-            self._decompressor = zlib.decompressobj(wbits=-self._peer_bits)
-            if rest:
-                inflated += self._decompressor.decompress(rest, room_bytes + 1 - len(inflated))
-        if len(inflated) > room_bytes or self._decompressor.unconsumed_tail:
-            raise WebSocketProtocolError(f"message inflates beyond the {room_bytes} bytes left to it", 1009)
-        return inflated
-
-
-def negotiate(offers: Sequence[bytes]) -> tuple[bytes, Deflate] | None:
-    """
-    Take the first acceptable offer (RFC 7692 §5.1, §7.1).
-
-    Args:
-        offers: The values of Sec-WebSocket-Extensions as they came.
-
-    Returns:
-        Our Sec-WebSocket-Extensions and the compression, or `None` if every offer is declined.
-    """
-    for count, offer in enumerate(_split(b",".join(offers), b",")):
-        if count >= MAX_OFFERS:
-            return None
-        accepted = _accept(offer)
-        if accepted is not None:
-            return accepted
-    return None
-
-
-def _accept(offer: bytes) -> tuple[bytes, Deflate] | None:
-    name, *pairs = (part.strip(b" \t") for part in _split(offer, b";"))
-    if name.lower() != b"permessage-deflate":
-        return None
-    parameters: dict[bytes, bytes | None] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition(b"=")
-        key = key.strip(b" \t").lower()
-        if key in parameters:
-            return None
-        parameters[key] = _unquoted(value.strip(b" \t")) if equals else None
-
-    answer = [b"permessage-deflate"]
-    our_bits, peer_bits = WINDOW_BITS, 15
-    takeover = {b"server_no_context_takeover": True, b"client_no_context_takeover": True}
-    for key, value in parameters.items():
-        if key in takeover:
-            if value is not None:
-                return None
-            takeover[key] = False
-            answer.append(key)
-        elif key == b"server_max_window_bits":
-            if value not in _BITS or value == b"8":
-                return None
-            our_bits = min(our_bits, int(value))
-        elif key == b"client_max_window_bits":
-            if value is not None and value not in _BITS:
-                return None
-            peer_bits = min(WINDOW_BITS, int(value or b"15"))
-            answer.append(b"client_max_window_bits=%d" % peer_bits)
-        else:
-            return None
-    # RFC 7692 §7.1.2.1: we may limit our own window even if the client did not ask for it.
-    answer.append(b"server_max_window_bits=%d" % our_bits)
-    return b"; ".join(answer), Deflate(our_bits, peer_bits, *takeover.values())
-
-
-_BITS: Final[frozenset[bytes | None]] = frozenset(str(bits).encode() for bits in range(8, 16))
+_BITS: Final = frozenset(str(bits).encode() for bits in range(8, 16))
 
 
 def _unquoted(value: bytes) -> bytes:

@@ -81,8 +81,8 @@ class NativeTransport(picows.WSListener):
     __slots__ = (
         "_accepted",
         "_alive",
-        "_asyncio_future_blocking",
         "_assembly",
+        "_asyncio_future_blocking",
         "_backlog",
         "_cancelled",
         "_close_at",
@@ -356,19 +356,24 @@ class NativeTransport(picows.WSListener):
             self._metered = True
             self._tcp.set_protocol(cast(asyncio.BaseProtocol, self))
         self._alive = True
-        if kind is TEXT_FRAME or kind is BINARY_FRAME or kind is CONTINUATION_FRAME:
-            try:
+        try:
+            if kind is TEXT_FRAME or kind is BINARY_FRAME or kind is CONTINUATION_FRAME:
                 self._take_data(kind, frame)
-            except WebSocketProtocolError as error:
-                self._fail(error.code, error.reason)
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._fail(1002, "reserved bits are set in a control frame")
-        elif kind is PING_FRAME:
-            self._answer_ping(frame.get_payload_as_bytes())
+            else:
+                self._take_control(kind, frame)
+        except WebSocketProtocolError as error:
+            self._fail(error.code, error.reason)
+
+    def _take_control(self, kind: object, frame: picows.WSFrame) -> None:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise WebSocketProtocolError("reserved bits are set in a control frame", 1002)
+        payload = frame.get_payload_as_bytes()
+        if kind is PING_FRAME:
+            self._answer_ping(payload)
         elif kind is CLOSE_FRAME:
-            self._take_close(frame.get_payload_as_bytes())
+            self._take_close(payload)
         elif self._keepalive is not None:
-            round_trip_s = self._keepalive.ponged(frame.get_payload_as_bytes(), self._loop.time())
+            round_trip_s = self._keepalive.ponged(payload, self._loop.time())
             if round_trip_s is not None:
                 self._mark = None
                 if self._observer is not None:
