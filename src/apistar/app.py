@@ -27,10 +27,9 @@ from .components import (
     TaskGroupSource,
     WebSocketSource,
 )
-from .dispatch import Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
+from .dispatch import Lifespan, Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
 from .exceptions import ConfigurationError, HTTPException
 from .injector import Component, Injector
-from .lifespan import Lifespan
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
 from .observer import Observer

@@ -2,7 +2,8 @@
 
 from .compiler import RouteCompiler
 from .http import serve_http
+from .lifespan import Lifespan
 from .operation import Operation
 from .websocket import refuse_websocket, serve_websocket
 
-__all__ = ["Operation", "RouteCompiler", "refuse_websocket", "serve_http", "serve_websocket"]
+__all__ = ["Lifespan", "Operation", "RouteCompiler", "refuse_websocket", "serve_http", "serve_websocket"]

@@ -78,6 +78,7 @@ def body_reader(annotation: Any) -> BodyReader:
 
     async def read(request: Request, limit_bytes: int) -> Any:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        decode: Callable[[bytes], Any] | None
         if media_type in _FORMS:
             return _from_form(await _read_form(request, limit_bytes), annotation)
         if media_type in _MSGPACK:

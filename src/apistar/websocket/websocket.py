@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import msgspec
 
@@ -26,6 +26,8 @@ from ..exceptions import (
     WebSocketProtocolError,
     truncate_reason,
 )
+from .connection import Connection, Ending
+from .handshake import encoded_body, raw_headers
 from .state import WebSocketEvent, WebSocketState, after
 from .status import WS_1006_ABNORMAL_CLOSURE, is_sendable
 
@@ -46,28 +48,6 @@ else:
 
 NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
-
-
-class Ending(Protocol):
-    """How a connection ended."""
-
-    @property
-    def code(self) -> int: ...
-    @property
-    def reason(self) -> str: ...
-
-
-class Connection(Protocol):
-    """What the WebSocket asks of a transport; `transports/transport.py` has the whole contract."""
-
-    async def accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None: ...
-    async def reject(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None: ...
-    def receive_nowait(self) -> str | bytes | None: ...
-    def wait_readable(self) -> Any: ...
-    def send(self, data: Any, text: bool) -> Any: ...
-    def send_nowait(self, data: Any, text: bool) -> None: ...
-    async def close(self, code: int, reason: str) -> None: ...
-    async def wait_closed(self) -> None: ...
 
 
 class WebSocket(Generic[In, Out]):
@@ -153,7 +133,7 @@ class WebSocket(Generic[In, Out]):
             raise InvalidSubprotocol(subprotocol, self.subprotocols)
         if self._types is not None:
             subprotocol = self._types.negotiate(subprotocol, self.subprotocols)
-        await self._connection.accept(subprotocol, _raw_headers(headers))
+        await self._connection.accept(subprotocol, raw_headers(headers))
         if self._state is WebSocketState.CONNECTING:
             self._state = after(self._state, WebSocketEvent.ACCEPT)
             self.subprotocol = subprotocol
@@ -180,8 +160,8 @@ class WebSocket(Generic[In, Out]):
         """
         if self._state is not WebSocketState.CONNECTING:
             raise self._not_connecting("reject")
-        raw = list(_raw_headers(headers))
-        content, kind = _body(body)
+        raw = list(raw_headers(headers))
+        content, kind = encoded_body(body)
         names = {name for name, _ in raw}
         if b"content-type" not in names and content:
             raw.append((b"content-type", kind))
@@ -491,25 +471,3 @@ def _not_raw(data: object) -> EncodeError:
         f"this WebSocket sends str and bytes, got {type(data).__name__}; use send_json(), "
         "or annotate it as WebSocket[In, Out]"
     )
-
-
-def _raw_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> list[tuple[bytes, bytes]]:
-    if not headers:
-        return []
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    raw = []
-    for name, value in pairs:
-        if any(character in value or character in name for character in "\r\n\0"):
-            raise UsageError(f"header {name!r} contains a line break or NUL (RFC 9110 §5.5)")
-        raw.append((name.lower().encode("ascii"), value.encode("latin-1")))
-    return raw
-
-
-def _body(body: str | bytes | Mapping[str, object] | None) -> tuple[bytes, bytes]:
-    if body is None:
-        return b"", b""
-    if isinstance(body, bytes):
-        return body, b"application/octet-stream"
-    if isinstance(body, str):
-        return body.encode(), b"text/plain; charset=utf-8"
-    return msgspec.json.encode(body), b"application/json"

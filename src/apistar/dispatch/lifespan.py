@@ -14,23 +14,21 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
-from .injector import Injector
-from .types import Receive, Scope, Send
-
-if TYPE_CHECKING:
-    from .app import ASyncApp
+from ..injector import Injector
+from ..types import Receive, Scope, Send
 
 logger = logging.getLogger("apistar")
 
+App = TypeVar("App")
 Context = AbstractAsyncContextManager["Mapping[str, Any] | None"]
 
 
-class Lifespan:
+class Lifespan(Generic[App]):
     """Starts and stops one application, in the loop that serves it."""
 
-    def __init__(self, app: ASyncApp, injector: Injector, context: Callable[[ASyncApp], Context] | None) -> None:
+    def __init__(self, app: App, injector: Injector, context: Callable[[App], Context] | None) -> None:
         self._app = app
         self._injector = injector
         self._context = context

@@ -1,0 +1,145 @@
+"""
+`AsyncTestClient`: an application in memory, in the event loop of the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from ..types import ASGIApp, Receive, Scope, Send
+from .lifespan import TestLifespan
+from .scopes import websocket_scope
+from .session import UNSET, AsyncWebSocketSession
+
+
+class ResponseTimeout(AssertionError):
+    """An HTTP response took longer than the limit."""
+
+
+class AsyncTestClient(httpx.AsyncClient):
+    """
+    Talks HTTP through httpx, and WebSockets, to any ASGI application, without a server.
+
+    The application is started with the first use and shut down on leaving `async with`.
+
+    Args:
+        app: Any ASGI 3 application.
+        base_url: Of relative URLs; its host is the `Host` of every request.
+        raise_server_exceptions: Raise in the test what a handler failed with; otherwise the test sees 500 or 1011.
+        timeout_s: Limit of every wait, in seconds; `None` for none (in a debugger).
+        root_path: ASGI's.
+        client: Address of the peer.
+        Other arguments: httpx's.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        base_url: str = "http://testserver",
+        raise_server_exceptions: bool = True,
+        timeout_s: float | None = 5.0,
+        root_path: str = "",
+        client: tuple[str, int] = ("testclient", 50000),
+        **options: Any,
+    ) -> None:
+        self.app = app
+        self.timeout_s = timeout_s
+        self._raises = raise_server_exceptions
+        self._root_path = root_path
+        self._peer = client
+        self._lifespan = TestLifespan(app, timeout_s)
+        transport = httpx.ASGITransport(
+            self._serve, raise_app_exceptions=raise_server_exceptions, root_path=root_path, client=client
+        )
+        super().__init__(transport=transport, base_url=base_url, **options)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._lifespan.ensure_started()
+        errors: list[BaseException] = []
+        scope["extensions"] = {**scope.get("extensions", {}), "apistar.testing": {"errors": errors}}
+        scope["state"] = dict(self._lifespan.state)
+        scope["path"] = self._root_path + scope["path"]
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await self.app(scope, receive, send)
+        except TimeoutError:
+            raise ResponseTimeout(
+                f"waited {self.timeout_s} s for the response to {scope['method']} {scope['path']}"
+            ) from None
+        if errors and self._raises:
+            raise errors[0]
+
+    def websocket(
+        self,
+        url: str,
+        *,
+        subprotocols: Sequence[str] = (),
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        origin: str | None = None,
+        cookies: Mapping[str, str] | None = None,
+        timeout: float | None = UNSET,
+    ) -> AsyncWebSocketSession:
+        """
+        Open a WebSocket: `async with client.websocket("/chat/lobby") as ws`.
+
+        Args:
+            url: A path with an optional query, or a whole URL.
+            subprotocols: Offered, in order of preference.
+            origin: As a browser sends it; none by default.
+            cookies: Besides the client's own.
+            timeout: Limit of every wait of this session, in seconds; the client's where nothing is given.
+
+        Raises:
+            WebSocketDenied: On entering, if the handshake is refused.
+        """
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if origin is not None:
+            pairs.append(("origin", origin))
+        jar = {**dict(self.cookies), **(cookies or {})}
+        if jar:
+            pairs.append(("cookie", "; ".join(f"{name}={value}" for name, value in jar.items())))
+        default = [(name, value) for name, value in self.headers.items() if name in ("authorization", "user-agent")]
+        known = {name.lower() for name, _ in pairs}
+        scope = websocket_scope(
+            url,
+            base_url=str(self.base_url),
+            subprotocols=subprotocols,
+            headers=[*(pair for pair in default if pair[0] not in known), *pairs],
+            root_path=self._root_path,
+            client=self._peer,
+            state={},
+        )
+
+        async def started() -> None:
+            await self._lifespan.ensure_started()
+            scope["state"] = dict(self._lifespan.state)
+
+        limit = self.timeout_s if timeout is UNSET else timeout
+        return AsyncWebSocketSession(self.app, scope, limit, self._raises, started)
+
+    async def __aenter__(self) -> AsyncTestClient:
+        await super().__aenter__()
+        await self._lifespan.ensure_started()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc_value, traceback)
+        await self._lifespan.stop()
+
+    async def aclose(self) -> None:
+        """Close the client and shut the application down."""
+        await super().aclose()
+        await self._lifespan.stop()
