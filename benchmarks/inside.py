@@ -110,7 +110,8 @@ def started(name: str, loop: asyncio.AbstractEventLoop) -> Application:
         return {"type": "lifespan.startup"}
 
     async def send(event: dict[str, Any]) -> None:
-        ready.set_result(event["type"])
+        if not ready.done():
+            ready.set_result(event["type"])
 
     task = loop.create_task(app({"type": "lifespan", "asgi": ASGI, "state": {}}, receive, send))  # type: ignore[arg-type]
     loop.run_until_complete(asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED))
