@@ -85,7 +85,8 @@ class TestClient(httpx.Client):
         )
 
         def call(coroutine: Coroutine[Any, Any, Any], wait: float | None) -> Any:
-            return runner.call(coroutine, limit if wait is UNSET else wait)
+            # By way of `self`: an open session keeps its client, and so the loop, alive.
+            return self._thread.call(coroutine, limit if wait is UNSET else wait)
 
         return WebSocketSession(session, call)
 
