@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -29,6 +30,7 @@ from .components import (
 )
 from .dispatch import Lifespan, Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
 from .exceptions import ConfigurationError, HTTPException
+from .http.responses import problem_of
 from .injector import Component, Injector
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
@@ -135,7 +137,7 @@ class ASyncApp:
             await serve_http(self._unrouted, exchange, refusal)
             return
         if match.mount is not None:
-            await match.mount.app(_below(scope, match.prefix), receive, send)
+            await self._mounted(match.mount, _below(scope, match.prefix), receive, send)
             return
         if match.allow:
             allow = ", ".join(match.allow)
@@ -145,6 +147,12 @@ class ASyncApp:
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         scope["path_params"] = match.params
         await serve_http(operation, exchange)
+
+    async def _mounted(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await mount.app(scope, receive, send)
+        except StarletteHTTPException as refusal:  # Starlette's static files leave their 404 to whoever mounts them
+            await problem_of(refusal)(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         transport = None

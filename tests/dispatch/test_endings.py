@@ -377,9 +377,8 @@ def test_task_that_fails_ends_the_socket_with_1011() -> None:
         await ws.receive()
 
     client = TestClient(ASyncApp([Route("/ws", handler=handler)]), raise_server_exceptions=False)
-    with client, client.websocket("/ws") as ws:
-        with pytest.raises(WebSocketDisconnect) as ended:
-            ws.receive()
+    with client, client.websocket("/ws") as ws, pytest.raises(WebSocketDisconnect) as ended:
+        ws.receive()
     assert ended.value.code == 1011
 
 

@@ -63,6 +63,8 @@ class ConnectionSource:
                     f"{words(annotation)} exists only for HTTP routes; for the handshake of a WebSocket ask for "
                     "http.Headers, http.URL, http.Cookies or http.QueryParams"
                 )
+            if annotation is PathParams and isinstance(site, Site):
+                site.all_names = True
             # What hooks see changes while they run (the response, the error), so it is never read once for all.
             key: tuple[Any, ...] = (table is _BOTH and "connection", annotation)
             if table is not _BOTH:

@@ -78,6 +78,11 @@ class Exchange:
             self._request = Request(self.scope, self.receive, self.send)
         return self._request
 
+    async def close(self) -> None:
+        """Close the files that came in a form."""
+        if self._request is not None:
+            await self._request.close()
+
     @property
     def connection(self) -> HTTPConnection:
         """Headers, cookies and address, for HTTP and WebSocket alike."""

@@ -26,6 +26,7 @@ class Site:
         codecs: That the route allows, the default first.
         path_types: Annotation of each path parameter that somebody asked for.
         messages: Types of the WebSocket, once somebody declared them.
+        all_names: Whether somebody takes all path parameters at once.
     """
 
     kind: RouteKind
@@ -33,6 +34,7 @@ class Site:
     codecs: Sequence[Codec] = ()
     path_types: dict[str, Any] = field(default_factory=dict)
     messages: MessageTypes | None = None
+    all_names: bool = False
 
     def ask_path(self, name: str, annotation: Any) -> None:
         """

@@ -63,7 +63,7 @@ class RouteCompiler:
         if style is Style.GENERATOR:
             site.declare(str | bytes, _item(route))
         missing = [name for name in path.names if name not in site.path_types]
-        if missing:
+        if missing and not site.all_names:
             raise RouteConfigurationError(
                 f"{_label(route.handler)} takes no parameter {missing[0]!r}, which {path.template!r} has; "
                 "add it to the signature of the handler or of a component that it needs"
@@ -80,7 +80,7 @@ class RouteCompiler:
             messages=site.messages,
             url=path.template,
             documented=documented,
-            path_types=site.path_types,
+            path_types={**dict.fromkeys(missing, str), **site.path_types},
         )
 
     def unrouted(self, kind: RouteKind) -> Operation:

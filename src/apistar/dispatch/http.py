@@ -48,6 +48,7 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         error = fault
         raise
     finally:
+        await exchange.close()
         cleanup = resolution.close(error or exchange.error)
         if cleanup is not None:
             await _clean_up(operation, exchange, cleanup)

@@ -46,7 +46,8 @@ class OriginCheck:
         if separator and scheme in _DEFAULT_PORTS and not (scheme == "http" and scope.get("scheme") == "wss"):
             host = only_header(scope, b"host").lower()
             ours = _DEFAULT_PORTS["https" if scope.get("scheme") == "wss" else "http"]
-            if authority and authority in (host, host.removesuffix(ours), host.removesuffix(_DEFAULT_PORTS[scheme])):
+            authority = authority.removesuffix(_DEFAULT_PORTS[scheme])
+            if authority and authority in (host.removesuffix(ours), host.removesuffix(_DEFAULT_PORTS[scheme])):
                 return
         raise Forbidden("this WebSocket may not be opened from another site")
 

@@ -164,5 +164,5 @@ class _Transport(httpx.BaseTransport):
             request.method, request.url, headers=request.headers, content=content, extensions=request.extensions
         )
         response = await client._transport.handle_async_request(copied)
-        body = await response.aread()
+        body = b"".join([chunk async for chunk in response.aiter_raw()])
         return httpx.Response(response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(body))

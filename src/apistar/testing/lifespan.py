@@ -53,9 +53,11 @@ class TestLifespan:
         await self._inbox.put({"type": f"lifespan.{what}"})
         answer = asyncio.ensure_future(self._answers.get())
         done, _ = await asyncio.wait({answer, self._task}, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if self._task in done and answer not in done:
+            done, _ = await asyncio.wait({answer}, timeout=0)  # an answer that came just before the end
         if answer not in done:
             answer.cancel()
-            if self._task in done:
+            if self._task.done():
                 error = self._task.exception()
                 if what == "shutdown" and error is not None:
                     raise error
