@@ -248,7 +248,10 @@ def test_root_path_is_not_part_of_the_route() -> None:
 
 
 def test_include_nests_urls_and_names() -> None:
-    routes = [Route("/", "GET", page, name="list"), Include("/{room}", "room", [Route("/members", "GET", members)])]
+    routes: list[Route | Include] = [
+        Route("/", "GET", page, name="list"),
+        Include("/{room}", "room", [Route("/members", "GET", members)]),
+    ]
     app = ASyncApp([Include("/rooms", "rooms", routes)])
     with TestClient(app) as client:
         assert client.get("/rooms/").text == "page"

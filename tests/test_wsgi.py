@@ -29,7 +29,7 @@ def test_app_refuses_a_websocket() -> None:
         return None
 
     with pytest.raises(
-        ConfigurationError, match="handler .* takes a WebSocket, which WSGI does not have; use ASyncApp"
+        ConfigurationError, match=r"handler .* takes a WebSocket, which WSGI does not have; use ASyncApp"
     ):
         App([Route("/", handler=handler)])
 
@@ -38,7 +38,7 @@ def test_app_refuses_async_work_with_its_chain() -> None:
     async def handler() -> str:
         return ""
 
-    with pytest.raises(ConfigurationError, match="handler .* is async; an App runs sync handlers"):
+    with pytest.raises(ConfigurationError, match=r"handler .* is async; an App runs sync handlers"):
         App([Route("/", "GET", handler)])
 
     class Users(Component):
@@ -48,5 +48,5 @@ def test_app_refuses_async_work_with_its_chain() -> None:
     def sync(user: User) -> str:
         return ""
 
-    with pytest.raises(ConfigurationError, match="sync .* → User .* is async; an App runs sync components"):
+    with pytest.raises(ConfigurationError, match=r"sync .* → User .* is async; an App runs sync components"):
         App([Route("/", "GET", sync)], [Users()])

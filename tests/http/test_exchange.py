@@ -234,8 +234,11 @@ def test_body_over_the_limit_is_a_413(chunked: bool) -> None:
 
 def test_body_as_text_bytes_and_request_are_the_same() -> None:
     async def handler(
-        text: http.Body[str], data: http.Body[bytes], plain: http.Body, request: http.Request
-    ) -> list[Any]:  # type: ignore[type-arg]
+        text: http.Body[str],
+        data: http.Body[bytes],
+        plain: http.Body,  # type: ignore[type-arg]
+        request: http.Request,
+    ) -> list[Any]:
         return [text, data.decode(), plain.decode(), (await request.body()).decode()]
 
     with client_of(handler, method="POST") as client:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable, Hashable
+import sys
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -39,6 +40,7 @@ class Component:
 
     lifetime: ClassVar[Lifetime] = Lifetime.CONNECTION
 
+    namespace: ClassVar[Mapping[str, Any]] = {}
     resolve: Callable[..., Any]
 
     def can_handle_parameter(self, parameter: inspect.Parameter) -> bool:
@@ -57,6 +59,11 @@ class Component:
             raise ConfigurationError(
                 f"{cls.__qualname__}.lifetime must be Lifetime.CONNECTION or Lifetime.APP, not {cls.lifetime!r}"
             )
+        hints = getattr(cls.__dict__.get("resolve"), "__annotations__", {})
+        frame = sys._getframe(1)
+        if frame.f_code.co_name != "<module>" and any(isinstance(hint, str) for hint in hints.values()):
+            # String annotations of a class that is written in a function name what only that function knows.
+            cls.namespace = dict(frame.f_locals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ def hints_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None = Non
     annotations = getattr(function, "__annotations__", {})
     if not any(isinstance(annotation, str) for annotation in annotations.values()):
         return {name: type(None) if hint is None else hint for name, hint in annotations.items()}
-    known: dict[str, Any] = {**(namespace or {}), **_closure(function)}
+    owner = getattr(call, "__self__", None)
+    known: dict[str, Any] = {**(namespace or {}), **getattr(owner, "namespace", {}), **_closure(function)}
     try:
         return typing.get_type_hints(function, localns=known, include_extras=True)
     except NameError as error:
@@ -128,7 +129,8 @@ def provided_annotation(component: Component, namespace: Mapping[str, Any] | Non
 
     Gives `inspect.Parameter.empty` where there is no return annotation.
     """
-    returned = hints_of(component.resolve, namespace).get("return", inspect.Parameter.empty)
+    known = {**(namespace or {}), **component.namespace}
+    returned = hints_of(component.resolve, known).get("return", inspect.Parameter.empty)
     if yields(component.resolve) and get_origin(returned) in _YIELDING:
         return get_args(returned)[0]
     return returned

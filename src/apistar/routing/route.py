@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import RouteConfigurationError
@@ -96,7 +96,7 @@ class Include:
         self,
         url: str,
         name: str,
-        routes: Sequence[Route | Include | Mount],
+        routes: Iterable[Route | Include | Mount],
         documented: bool = True,
     ) -> None:
         self.url = url
