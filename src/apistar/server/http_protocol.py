@@ -1,0 +1,311 @@
+"""
+uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
+
+- The head of a request is bounded in bytes (exactly where a line is whole, else to one read), in headers and in time:
+  one deadline from the first byte to the last of the head, and the same for a connection that says nothing.
+- HTTP/1.1 asks for exactly one Host, and one that is a host (RFC 9112 §3.2).
+- An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
+- Nothing behind a refused upgrade or a bad request is interpreted (RFC 9110 §7.8, RFC 9112 §9.6).
+
+What makes a line or a message body valid is httptools' to say: control characters, folded lines, a space before the
+colon, two lengths or a length beside an encoding end in 400; `tests/threats/` sends all of them.
+
+A connection that upgrades at once pays for none of uvicorn's per-connection state: `HttpToolsProtocol.__init__` runs
+with the first plain request. Sources: RFC 9112, RFC 9110; THREATS of the project, rows 8 to 12.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, NoReturn, cast
+
+import httptools
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from ..transports.wheel import Bucket
+from .connection import Connection
+from .farewell import Farewell, response_of
+from .handshake import Refused, check_handshake, is_host, wants_websocket
+from .service import Service, service_of
+
+NAMES: Final[dict[bytes, bytes]] = {
+    spelling: name.lower()
+    for name in (
+        b"Accept",
+        b"Accept-Encoding",
+        b"Accept-Language",
+        b"Authorization",
+        b"Cache-Control",
+        b"Connection",
+        b"Content-Length",
+        b"Content-Type",
+        b"Cookie",
+        b"Host",
+        b"Origin",
+        b"Pragma",
+        b"Sec-WebSocket-Extensions",
+        b"Sec-WebSocket-Key",
+        b"Sec-WebSocket-Protocol",
+        b"Sec-WebSocket-Version",
+        b"Upgrade",
+        b"User-Agent",
+        b"X-Forwarded-For",
+        b"X-Forwarded-Proto",
+    )
+    for spelling in (name, name.lower())
+}
+"""Names in lower case, one object for each: a name that every client sends is not kept once for each client."""
+
+LINE_BYTES: Final = 4
+"""Of a header line besides name and value: colon, space, CR, LF."""
+
+
+class HTTPProtocol(HttpToolsProtocol):
+    """One HTTP connection, up to its end or its upgrade."""
+
+    cycle: RequestResponseCycle | None = None  # type: ignore[assignment]
+    flow: Any = None
+    timeout_keep_alive_task: asyncio.TimerHandle | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self.loop = _loop or asyncio.get_running_loop()
+        self.service: Service = service_of(config, server_state, app_state, self.loop)
+        self.parser = httptools.HttpRequestParser(self)
+        # The answer to the first of two pipelined requests must get out although the second is no request.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.bucket: Bucket | None = None
+        self._ready_for_http = False
+        self._refusal: Refused | None = None
+        self._upgrading = False
+        self._deaf = False
+        self._in_head = True
+        self._deadline = 0.0
+        self._head_bytes = 0
+        self._partial_bytes = 0
+        self._hosts = 0
+
+    # TCP
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        service = self.service
+        self.transport = transport
+        service.connections.add(self)
+        self._start_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.service.connections.discard(self)
+        if self.bucket is not None:
+            self.service.wheel.forget(self)
+        if self._ready_for_http:
+            super().connection_lost(exc)
+        self.parser = None  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        before = self._head_bytes
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._upgrading:
+                self._upgrade(data[upgrade.args[0] :])
+            else:
+                self._deaf = True  # no other protocol is spoken here; what follows is not HTTP
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or Refused(400, "Invalid HTTP request received."))
+        else:
+            if self._in_head:
+                self._watch_head(len(data), moved=self._head_bytes != before)
+
+    def pause_writing(self) -> None:
+        if self._ready_for_http:
+            super().pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._ready_for_http:
+            super().resume_writing()
+
+    def shutdown(self) -> None:
+        if self._ready_for_http:
+            super().shutdown()
+        else:
+            self.transport.close()
+
+    # What httptools says
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._in_head = True
+        self._head_bytes = self._hosts = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        headers = self.headers
+        limits = self.service.limits
+        self._head_bytes += len(name) + len(value) + LINE_BYTES
+        if self._head_bytes > limits.max_handshake_bytes or len(headers) >= limits.max_handshake_headers:
+            self._too_large()
+        name = NAMES.get(name) or name.lower()
+        if name == b"host":
+            self._hosts += 1
+            if not is_host(value):
+                self._bad("header 'host' is no host with an optional port")
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._partial_bytes = 0
+        if self._head_bytes > self.service.limits.max_handshake_bytes:
+            self._too_large()
+        parser = self.parser
+        if self._hosts != 1 and (self._hosts > 1 or parser.get_http_version() != "1.0"):
+            self._bad("a request of HTTP/1.1 has exactly one header 'host'")
+        upgrade = parser.should_upgrade()
+        if upgrade and self.service.config.ws_protocol_class is not None and wants_websocket(self.headers):
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._bad("an upgrade must wait for the answers to the requests before it")
+            self._upgrading = True
+            return
+        if self.bucket is not None:
+            self.service.wheel.forget(self)
+        if not self._ready_for_http:
+            self._become_http()
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expect
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+        if upgrade and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self._upgrading:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._upgrading:
+            super().on_message_complete()
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrading
+
+    def _become_http(self) -> None:
+        """Make uvicorn's state for plain requests."""
+        service, parser = self.service, self.parser
+        super().__init__(service.config, service.server_state, service.app_state, service.loop)  # type: ignore[arg-type]
+        self.parser = parser
+        super().connection_made(self.transport)
+        self._ready_for_http = True
+
+    # The deadline and the size of a head that is not whole
+
+    def _start_clock(self) -> None:
+        limit_s = self.service.limits.handshake_timeout_s
+        self._deadline = self.loop.time() + limit_s
+        self.service.wheel.schedule(self, limit_s, self.loop)
+
+    def _watch_head(self, size: int, moved: bool) -> None:
+        """A head is not whole after this read of `size` bytes; httptools keeps what it has of a line."""
+        self._partial_bytes = 0 if moved else self._partial_bytes + size
+        if self._head_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
+            self._refuse(self._too_large_answer())
+        elif self.bucket is None:
+            self._start_clock()
+
+    def on_deadline(self) -> None:
+        """The head took too long, or none came."""
+        if self._head_bytes or self._partial_bytes:
+            self._refuse(Refused(408, "the request took too long"))
+        else:
+            self.transport.close()
+
+    # Answers that no application gives
+
+    def _too_large_answer(self) -> Refused:
+        limits = self.service.limits
+        return Refused(
+            431,
+            f"the head of a request may have {limits.max_handshake_bytes} bytes "
+            f"and {limits.max_handshake_headers} headers",
+        )
+
+    def _too_large(self) -> NoReturn:
+        self._refusal = self._too_large_answer()
+        raise self._refusal
+
+    def _bad(self, detail: str) -> NoReturn:
+        self._refusal = Refused(400, detail)
+        raise self._refusal
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer, and hear nothing more; where an answer is still being sent, end the connection after it."""
+        service = self.service
+        self._deaf = True
+        service.refused(refused)
+        if self.bucket is not None:
+            service.wheel.forget(self)
+        if refused.status == 400:
+            service.log.warning("Invalid HTTP request received.")
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            return
+        service.connections.discard(self)
+        self._unset_keepalive_if_required()
+        self.parser = None  # type: ignore[assignment]
+        Farewell(self.loop, self.transport, response_of(refused, service.server_state.default_headers))
+
+    # The upgrade
+
+    def _upgrade(self, rest: bytes) -> None:
+        service, transport = self.service, self.transport
+        try:
+            handshake = check_handshake(
+                self.parser.get_method(),
+                self.url,
+                self.parser.get_http_version(),
+                self.headers,
+                service.server_state.default_headers,
+            )
+            service.admit()
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        self._unset_keepalive_if_required()
+        if self.bucket is not None:
+            service.wheel.forget(self)
+        service.connections.discard(self)
+        self.parser = None  # type: ignore[assignment]
+        connection = Connection(
+            service,
+            transport,
+            handshake,
+            self.url,
+            self.headers,
+            get_local_addr(transport),
+            get_remote_addr(transport),
+            is_ssl(transport),
+        )
+        transport.set_protocol(cast(asyncio.BaseProtocol, connection.transport))
+        if rest:
+            connection.transport.data_received(rest)
+        connection.start(max(self._deadline - self.loop.time(), 0.0))

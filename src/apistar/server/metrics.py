@@ -1,0 +1,214 @@
+"""
+Counters for Prometheus: an `Observer`, and the page `/metrics` in front of an application.
+
+Every series has the route's URL template as its label, so that their number is bounded. With several workers the
+counters are kept in files that all of them read (prometheus-client's multiprocess mode), so that any worker answers
+for all.
+
+The page is on the server's own port: keep it from the public where a proxy stands in front.
+Needs prometheus-client: `pip install 'apistar[metrics]'`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..exceptions import ConfigurationError
+from ..observer import Observer
+from ..types import Receive, Scope, Send
+from .service import Layer, innermost
+
+try:
+    import prometheus_client
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+    from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+except ImportError:
+    raise ConfigurationError("metrics need prometheus-client: pip install 'apistar[metrics]'") from None
+
+PATH: Final = "/metrics"
+FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+SIZES: Final = (64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
+ROUND_TRIPS: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+class PrometheusObserver(Observer):
+    """
+    Counts in a registry.
+
+    Args:
+        registry: Its own in tests; the default one otherwise.
+    """
+
+    def __init__(self, registry: CollectorRegistry = prometheus_client.REGISTRY) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"apistar_websocket_{name}", text, ["route", *labels], registry=registry)
+
+        self._opened = counter("opened", "Handshakes completed")
+        self._closed = counter("closed", "Connections ended, by close code", "code")
+        self._open = Gauge(
+            "apistar_websocket_open",
+            "Connections open now",
+            ["route"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._received = counter("received_messages", "Messages received")
+        self._received_bytes = counter("received_bytes", "Bytes of messages received")
+        self._sent = counter("sent_messages", "Messages sent")
+        self._sent_bytes = counter("sent_bytes", "Bytes of messages sent")
+        self._dropped = counter("dropped_messages", "Messages that were not delivered")
+        self._refused = counter("refused", "Handshakes refused, by HTTP status", "status")
+        self._outbox = Histogram(
+            "apistar_websocket_outbox_bytes",
+            "Bytes waiting for a slow client when a message had to wait",
+            ["route"],
+            registry=registry,
+            buckets=SIZES,
+        )
+        self._round_trip = Histogram(
+            "apistar_websocket_ping_seconds",
+            "Round-trip time of pings",
+            ["route"],
+            registry=registry,
+            buckets=ROUND_TRIPS,
+        )
+        self._series: dict[str, tuple[Counter, Counter, Counter, Counter]] = {}
+
+    def opened(self, route: str) -> None:
+        self._opened.labels(route).inc()
+        self._open.labels(route).inc()
+
+    def closed(self, route: str, code: int) -> None:
+        self._closed.labels(route, str(code)).inc()
+        self._open.labels(route).dec()
+
+    def received(self, route: str, size_bytes: int) -> None:
+        messages, size, _, _ = self._series.get(route) or self._new_series(route)
+        messages.inc()
+        size.inc(size_bytes)
+
+    def sent(self, route: str, size_bytes: int) -> None:
+        _, _, messages, size = self._series.get(route) or self._new_series(route)
+        messages.inc()
+        size.inc(size_bytes)
+
+    def dropped(self, route: str, messages: int) -> None:
+        self._dropped.labels(route).inc(messages)
+
+    def outbox(self, route: str, waiting_bytes: int) -> None:
+        self._outbox.labels(route).observe(waiting_bytes)
+
+    def pinged(self, route: str, round_trip_s: float) -> None:
+        self._round_trip.labels(route).observe(round_trip_s)
+
+    def refused(self, route: str, status: int) -> None:
+        self._refused.labels(route, str(status)).inc()
+
+    def _new_series(self, route: str) -> tuple[Counter, Counter, Counter, Counter]:
+        """Looking a label up takes a lock each time; a message must not."""
+        series = (
+            self._received.labels(route),
+            self._received_bytes.labels(route),
+            self._sent.labels(route),
+            self._sent_bytes.labels(route),
+        )
+        self._series[route] = series
+        return series
+
+
+class Both(Observer):
+    """Tells two observers: the application's own, and the metrics."""
+
+    def __init__(self, first: Observer, second: Observer) -> None:
+        self._observers = (first, second)
+
+    def opened(self, route: str) -> None:
+        for observer in self._observers:
+            observer.opened(route)
+
+    def closed(self, route: str, code: int) -> None:
+        for observer in self._observers:
+            observer.closed(route, code)
+
+    def received(self, route: str, size_bytes: int) -> None:
+        for observer in self._observers:
+            observer.received(route, size_bytes)
+
+    def sent(self, route: str, size_bytes: int) -> None:
+        for observer in self._observers:
+            observer.sent(route, size_bytes)
+
+    def dropped(self, route: str, messages: int) -> None:
+        for observer in self._observers:
+            observer.dropped(route, messages)
+
+    def outbox(self, route: str, waiting_bytes: int) -> None:
+        for observer in self._observers:
+            observer.outbox(route, waiting_bytes)
+
+    def pinged(self, route: str, round_trip_s: float) -> None:
+        for observer in self._observers:
+            observer.pinged(route, round_trip_s)
+
+    def refused(self, route: str, status: int) -> None:
+        for observer in self._observers:
+            observer.refused(route, status)
+
+
+def measured(app: Any) -> tuple[Any, Observer]:
+    """
+    Count what happens in an application, and put the page in front of it.
+
+    An API Star application's own `observer` is kept and told as well.
+    """
+    observer: Observer = PrometheusObserver()
+    target = innermost(app)
+    if hasattr(target, "observer"):
+        if isinstance(target.observer, Observer):
+            observer = Both(target.observer, observer)
+        target.observer = observer
+    return MetricsPage(app), observer
+
+
+class MetricsPage(Layer):
+    """Answers `GET /metrics`, and leaves everything else to the application, with its own `receive` and `send`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != scope["root_path"] + PATH:
+            await self.app(scope, receive, send)
+            return
+        registry = prometheus_client.REGISTRY
+        if FOLDER_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        page = prometheus_client.generate_latest(registry)
+        headers = [
+            (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode()),
+            (b"content-length", b"%d" % len(page)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else page})
+
+
+@contextlib.contextmanager
+def shared_counters() -> Iterator[None]:
+    """A folder for the counters of all workers, for as long as they run."""
+    if FOLDER_VARIABLE in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="apistar-metrics-") as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[FOLDER_VARIABLE]
+
+
+def forget_worker(process_id: int) -> None:
+    """A worker died: its open connections are none any more, its counters stay."""
+    if FOLDER_VARIABLE in os.environ:
+        mark_process_dead(process_id)  # type: ignore[no-untyped-call]

@@ -1,0 +1,178 @@
+"""
+What all connections of one server process share, read once and not once for each connection.
+
+uvicorn makes a protocol object for each connection and gives it its `Config`, its `ServerState` and the lifespan's
+state; `service_of` finds the one `Service` that belongs to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from ..exceptions import ConfigurationError
+from ..limits import DEFAULTS, Limits
+from ..observer import Observer
+from ..transports.wheel import Wheel, wheel_of
+from ..types import ASGIApp
+from .configuration import Settings
+from .handshake import Refused
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+    from uvicorn.server import ServerState
+
+    from .connection import Connection
+
+RETRY_AFTER_S: Final = (1, 10)
+"""Bounds of the random `Retry-After` of a 503, so that refused clients do not come back in one second."""
+
+
+class Service:
+    """
+    One application as one server process serves it.
+
+    Attributes:
+        limits: Of handshakes, before the application knows the route.
+        session_limits: Of connections that the application uses through `receive` and `send`.
+        websockets: All connections that were upgraded, from the request to the end of TCP.
+        draining: The process is about to end; whoever still asks for an upgrade is sent away.
+    """
+
+    __slots__ = (
+        "access_log",
+        "app",
+        "app_state",
+        "asgi_version",
+        "config",
+        "connections",
+        "draining",
+        "limits",
+        "log",
+        "loop",
+        "max_connections",
+        "observer",
+        "reset_contextvars",
+        "root_path",
+        "root_path_bytes",
+        "server_state",
+        "session_limits",
+        "tasks",
+        "websockets",
+        "wheel",
+    )
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: MutableMapping[str, Any],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        settings = config if isinstance(config, Settings) else None
+        given = settings.limits if settings is not None else None
+        own = own_of(config.loaded_app, "limits", Limits)
+        self.config = config
+        self.server_state = server_state
+        self.app_state = app_state
+        self.loop = loop
+        self.wheel: Wheel = wheel_of(loop)
+        self.app = cast(ASGIApp, config.loaded_app)
+        self.connections = cast("set[object]", server_state.connections)
+        self.tasks = server_state.tasks
+        self.websockets: set[Connection] = set()
+        self.draining = False
+        self.log = logging.getLogger("uvicorn.error")
+        self.access_log = config.access_log and self.log.isEnabledFor(logging.INFO)
+        self.asgi_version = config.asgi_version
+        self.reset_contextvars = config.reset_contextvars
+        self.root_path = config.root_path
+        self.root_path_bytes = config.root_path.encode("ascii")
+        self.observer: Observer | None = own_of(config.loaded_app, "observer", Observer)
+        if self.observer is None and settings is not None:
+            self.observer = settings.observer
+        self.limits = given or own or DEFAULTS
+        self.session_limits = given or own or limits_of(config)
+        # An application of ours counts its connections itself, route by route.
+        self.max_connections = given.max_connections if given is not None else None
+
+    def admit(self) -> None:
+        """
+        Let one more upgrade in.
+
+        Raises:
+            Refused: With 503, if there are too many connections, or the process is about to end.
+        """
+        limit = self.config.limit_concurrency
+        crowded = (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)) or (
+            self.max_connections is not None and len(self.websockets) >= self.max_connections
+        )
+        if crowded or self.draining:
+            detail = "too many connections; try again later" if crowded else "this server is about to restart"
+            raise Refused(503, detail, [(b"retry-after", b"%d" % random.randint(*RETRY_AFTER_S))])
+
+    def refused(self, refused: Refused) -> None:
+        """Count a request that no application saw."""
+        if self.observer is not None:
+            self.observer.refused("", refused.status)
+
+
+def service_of(
+    config: Config,
+    server_state: ServerState,
+    app_state: MutableMapping[str, Any],
+    loop: asyncio.AbstractEventLoop,
+) -> Service:
+    """The service of a server process, made for its first connection."""
+    service = existing_service(server_state)
+    if service is None:
+        service = server_state.__dict__[_KEY] = Service(config, server_state, app_state, loop)
+    return service
+
+
+def existing_service(server_state: ServerState) -> Service | None:
+    """The service of a server process, if there has been a connection."""
+    service: Service | None = server_state.__dict__.get(_KEY)
+    return service
+
+
+class Layer:
+    """An ASGI layer of the server's own in `app`'s place; it hands `receive` and `send` on as they are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+
+def innermost(app: Any) -> Any:
+    """The application below the layers that uvicorn and we put around it."""
+    while isinstance(app, ProxyHeadersMiddleware | Layer):
+        app = app.app
+    return app
+
+
+def own_of(app: object, attribute: str, kind: type[Any]) -> Any:
+    """An attribute of our own application; `None` for anybody else's."""
+    value = getattr(innermost(app), attribute, None)
+    return value if isinstance(value, kind) else None
+
+
+def limits_of(config: Config) -> Limits:
+    """uvicorn's own settings for WebSockets, as limits."""
+    try:
+        return Limits(
+            max_message_bytes=config.ws_max_size,
+            inbox_messages=max(config.ws_max_queue, 1),
+            ping_interval_s=config.ws_ping_interval or None,
+            ping_timeout_s=config.ws_ping_timeout or None,
+            compression=config.ws_per_message_deflate,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error.detail} (from uvicorn's --ws-… options)") from None
+
+
+_KEY: Final = "apistar_service"

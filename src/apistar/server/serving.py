@@ -1,0 +1,158 @@
+"""
+`run()`: serve an application, as `apistar run` does.
+
+uvicorn runs the processes, the loop, TLS, reload and plain HTTP; the protocol classes, the shutdown and the workers
+are ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import ChangeReload
+
+from ..exceptions import ConfigurationError
+from ..limits import Limits
+from ..types import ASGIApp
+from .configuration import Settings
+from .server import Server
+from .workers import Workers
+
+DRAIN_S: Final = 10.0
+SHUTDOWN_TIMEOUT_S: Final = 10.0
+"""Both together stay below the 30 s that Kubernetes waits before it kills, and Docker's `stop -t 30`."""
+BACKLOG: Final = 4096
+"""Connections that the operating system holds for us; a storm of reconnects finds room."""
+
+
+def run(
+    app: ASGIApp | str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    uds: str | None = None,
+    reload: bool = False,
+    reload_dirs: Sequence[str] | None = None,
+    workers: int = 1,
+    ssl_keyfile: str | None = None,
+    ssl_certfile: str | None = None,
+    ssl_keyfile_password: str | None = None,
+    log_level: str = "info",
+    access_log: bool = True,
+    root_path: str = "",
+    proxy_headers: bool = True,
+    forwarded_allow_ips: Sequence[str] | str | None = None,
+    limit_concurrency: int | None = None,
+    timeout_keep_alive: int = 5,
+    drain_s: float = DRAIN_S,
+    shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S,
+    metrics: bool = False,
+    limits: Limits | None = None,
+    factory: bool = False,
+    app_dir: str | None = "",
+) -> None:
+    """
+    Serve an application until a signal ends it.
+
+    SIGTERM and SIGINT end it within `drain_s + shutdown_timeout_s` with status 0 (see `shutdown.py`); a second
+    SIGINT drops everything at once.
+
+    Args:
+        app: An ASGI application, or where to import one: `"module:app"`. Reload and workers need the latter.
+        host, port: Where to listen; port 0 takes a free one.
+        uds: A unix socket instead.
+        reload: Start again when a source file changes; sockets are told and dropped within 0.2 s.
+        workers: Processes.
+        ssl_keyfile, ssl_certfile, ssl_keyfile_password: TLS.
+        log_level: critical, error, warning, info, debug or trace.
+        access_log: A line for each request and each handshake; values of queries are hidden.
+        root_path: Where a proxy has mounted the application.
+        proxy_headers: Take `X-Forwarded-For` and `X-Forwarded-Proto` from `forwarded_allow_ips`
+            ($FORWARDED_ALLOW_IPS or this machine where nothing is given).
+        limit_concurrency: Connections or tasks past which requests and handshakes are answered with 503.
+        timeout_keep_alive: Seconds after which an idle connection of plain HTTP closes.
+        drain_s: Over how many seconds at most the sockets are closed.
+        shutdown_timeout_s: How long handlers may then go on.
+        metrics: Expose counters for Prometheus at `/metrics`; needs the extra `metrics`.
+        limits: Of handshakes, and of the sockets of an application that is not API Star's; an API Star application has
+            its own limits, which are taken where nothing is given.
+        factory: `app` is to be called for the application.
+        app_dir: Put first on the import path; the working directory by default, `None` leaves the path alone.
+
+    Raises:
+        ConfigurationError: If the arguments contradict each other.
+        SystemExit: With status 3 if the server could not start.
+    """
+    if not isinstance(app, str) and (reload or workers > 1):
+        what = "reload" if reload else "workers"
+        raise ConfigurationError(f"{what} needs the application as an import string: run('module:app', {what}=…)")
+    if reload and workers > 1:
+        raise ConfigurationError("reload and workers exclude each other; reload is for development")
+    for name, value in (("drain_s", drain_s), ("shutdown_timeout_s", shutdown_timeout_s)):
+        if value < 0:
+            raise ConfigurationError(f"{name} must be 0 or more, not {value!r}")
+    if app_dir is not None:
+        sys.path.insert(0, app_dir)
+    settings: dict[str, Any] = {
+        "ssl_keyfile_password": ssl_keyfile_password,
+        "reload_dirs": list(reload_dirs) if reload_dirs else None,
+        "forwarded_allow_ips": list(forwarded_allow_ips)
+        if forwarded_allow_ips is not None and not isinstance(forwarded_allow_ips, str)
+        else forwarded_allow_ips,
+    }
+    config = Settings(
+        app,
+        limits=limits,
+        drain_s=drain_s,
+        shutdown_timeout_s=shutdown_timeout_s,
+        metrics=metrics,
+        host=host,
+        port=port,
+        uds=uds,
+        reload=reload,
+        workers=workers,
+        ssl_keyfile=ssl_keyfile,
+        ssl_certfile=ssl_certfile,
+        log_level=log_level,
+        access_log=access_log,
+        root_path=root_path,
+        proxy_headers=proxy_headers,
+        limit_concurrency=limit_concurrency,
+        timeout_keep_alive=timeout_keep_alive,
+        backlog=BACKLOG,
+        factory=factory,
+        **settings,
+    )
+    status = 0
+    server = Server(config)
+    try:
+        if reload:
+            listener = config.bind_socket()
+            ChangeReload(config, target=server.run, sockets=[listener]).run()
+        elif workers > 1:
+            with _metrics_of_workers(metrics):
+                status = Workers(config, [config.bind_socket()]).run()
+        else:
+            server.run()
+            status = 0 if server.started else STARTUP_FAILURE
+    except KeyboardInterrupt:
+        pass  # a second interrupt before the server was up
+    finally:
+        if uds is not None and os.path.exists(uds):
+            os.remove(uds)
+    if status:
+        sys.exit(status)
+
+
+def _metrics_of_workers(metrics: bool) -> contextlib.AbstractContextManager[None]:
+    """Where workers leave their counters for each other."""
+    if not metrics:
+        return contextlib.nullcontext()
+    from .metrics import shared_counters
+
+    return shared_counters()
