@@ -44,13 +44,14 @@ def converter_of(annotation: Any, name: str, url: str) -> Converter | None:
             "bool, UUID, date, datetime, an Enum or a Literal"
         )
     finite = plain is float
+    canonical = plain is int
 
     def convert(text: str) -> Any:
         try:
             value = msgspec.convert(text, annotation, strict=False)
         except (msgspec.ValidationError, ValueError):
             return NO_MATCH
-        if finite and not math.isfinite(value):
+        if (finite and not math.isfinite(value)) or (canonical and str(value) != text):
             return NO_MATCH
         return value
 
