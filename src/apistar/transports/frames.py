@@ -41,7 +41,7 @@ def parse_close(payload: bytes) -> tuple[int, str]:
     Code and reason of a Close; 1005 where there is no code (RFC 6455 §7.1.5).
 
     Raises:
-        WebSocketProtocolError: 1002 for half a code or one that no Close may carry, 1007 for a reason that is not UTF-8.
+        WebSocketProtocolError: 1002 for half a code or one that is not allowed, 1007 for a reason that is not UTF-8.
     """
     if not payload:
         return 1005, ""

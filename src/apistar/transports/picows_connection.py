@@ -21,13 +21,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 SLICE_BYTES: Final = 16 * 1024
 """Of what is parsed before the listener may say that it has enough."""
+
+
+FrameListener: TypeAlias = picows.WSListener
+Frame: TypeAlias = picows.WSFrame
+
+CONTINUATION_FRAME: Final = picows.WSMsgType.CONTINUATION
+TEXT_FRAME: Final = picows.WSMsgType.TEXT
+BINARY_FRAME: Final = picows.WSMsgType.BINARY
+CLOSE_FRAME: Final = picows.WSMsgType.CLOSE
+PING_FRAME: Final = picows.WSMsgType.PING
 
 
 class Listener(Protocol):

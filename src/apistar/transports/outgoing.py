@@ -1,0 +1,180 @@
+"""
+The sending half of a native connection.
+
+While TCP takes what is sent, nothing is queued: a short message goes through picows' own send in one call. TCP's own
+buffer holds one write at most (`set_write_buffer_limits`); past it messages wait in a `Backlog`, past that senders do.
+
+Source: RFC 6455 §5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..exceptions import OutboxFull, WebSocketDisconnect
+from ..limits import DEFAULTS, Limits
+from ..observer import Observer
+from ..types import BytesLike
+from .backlog import Backlog
+from .deflate import SMALL_BYTES, Deflate
+from .frames import BINARY, RSV1, TEXT, header
+from .picows_connection import FrameListener, Parser
+from .transport import Ending
+
+COPIED_BYTES: Final = 1024
+"""
+Up to this length picows copies a message of any kind. From 8 KiB on it hands the event loop a view of a buffer that it
+uses again and the caller's own object, which the caller may change; those are written in another way.
+"""
+
+
+class Outgoing(FrameListener):
+    """What is sent; `NativeTransport` has the rest."""
+
+    __slots__ = (
+        "_accepted",
+        "_backlog",
+        "_deflate",
+        "_direct",
+        "_limits",
+        "_loop",
+        "_observer",
+        "_parser",
+        "_route",
+        "_tcp",
+        "ending",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tcp: asyncio.Transport) -> None:
+        super().__init__()
+        self.ending: Ending | None = None
+        self._loop = loop
+        self._tcp: asyncio.Transport | None = tcp
+        self._parser: Parser | None = None
+        self._limits: Limits = DEFAULTS
+        self._observer: Observer | None = None
+        self._route = ""
+        self._accepted = False
+        self._deflate: Deflate | None = None
+        self._backlog: Backlog | None = None
+        # picows' own send, there only while nothing stands in its way
+        self._direct: Callable[[int, str | BytesLike], None] | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        if self._tcp is None:
+            return 0
+        return self._tcp.get_write_buffer_size() if self._backlog is None else self._backlog.waiting_bytes
+
+    def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
+        direct = self._direct
+        if direct is not None and len(data) <= COPIED_BYTES:
+            direct(1 if text else 2, data)
+            return None
+        payload = self._payload(data)
+        if self._admit(payload, text):
+            return None
+        return self._send_later(payload, text)
+
+    def send_nowait(self, data: str | BytesLike, text: bool) -> None:
+        direct = self._direct
+        if direct is not None and len(data) <= COPIED_BYTES:
+            direct(1 if text else 2, data)
+        elif not self._admit(self._payload(data), text):
+            backlog = self._watched_backlog()
+            if self._observer is not None:
+                self._observer.dropped(self._route, 1)
+            raise OutboxFull(backlog.waiting_bytes, backlog.waiting_messages)
+
+    def _payload(self, data: str | BytesLike) -> bytes:
+        if self.ending is not None or not self._accepted:
+            raise self._disconnect()
+        if isinstance(data, str):
+            return data.encode()
+        return data if isinstance(data, bytes) else bytes(data)
+
+    def _admit(self, payload: bytes, text: bool) -> bool:
+        """Send or queue a message if there is room, and nobody stands in line before it."""
+        backlog = self._backlog
+        if backlog is not None and (backlog.has_line or not backlog.has_room(len(payload))):
+            return False
+        self._place(payload, text)
+        return True
+
+    def _place(self, payload: bytes, text: bool) -> None:
+        if self._observer is not None:
+            self._observer.sent(self._route, len(payload))
+        first = TEXT if text else BINARY
+        if self._deflate is not None and len(payload) >= SMALL_BYTES:
+            first |= RSV1
+            payload = self._deflate.compress(payload)
+        backlog = self._backlog
+        if backlog is None or not backlog.blocked:
+            self._write(first, payload)
+            return
+        backlog.append(first, payload)
+        if self._observer is not None:
+            self._observer.outbox(self._route, backlog.waiting_bytes)
+
+    async def _send_later(self, payload: bytes, text: bool) -> None:
+        backlog = self._watched_backlog()
+        if self._observer is not None:
+            self._observer.outbox(self._route, backlog.waiting_bytes)
+        try:
+            await backlog.wait_for_room(len(payload))
+            if self.ending is not None:
+                raise self._disconnect()
+            self._place(payload, text)
+        finally:
+            self._settle()
+
+    def _watched_backlog(self) -> Backlog:
+        """The outbox is full: look now and then whether it moves."""
+        backlog = self._backlog
+        assert backlog is not None
+        if backlog.stuck_since is None:
+            backlog.watch()
+            self._schedule(self._loop.time())
+        return backlog
+
+    def _write(self, first: int, payload: bytes) -> None:
+        if self._tcp is None:
+            return
+        head = header(first, len(payload))
+        if len(payload) <= COPIED_BYTES:
+            self._tcp.write(head + payload)
+        else:
+            self._tcp.writelines((head, payload))
+
+    def _settle(self) -> None:
+        """Take the short way again if nothing is in it."""
+        if self.ending is not None or self._parser is None:
+            return
+        if self._backlog is not None:
+            if not self._backlog.over:
+                return
+            self._backlog = None
+        if self._observer is None and self._deflate is None:
+            self._direct = self._parser.transport.send  # type: ignore[assignment]
+
+    def pause_writing(self) -> None:
+        self._direct = None
+        if self._backlog is not None:
+            self._backlog.blocked = True
+        elif self._tcp is not None and self.ending is None:
+            self._backlog = Backlog(self._tcp, self._limits, self._loop)
+
+    def resume_writing(self) -> None:
+        if self._backlog is not None and self.ending is None:
+            self._backlog.flush()
+            self._settle()
+
+    def _disconnect(self) -> WebSocketDisconnect:
+        ending = self.ending
+        return WebSocketDisconnect(1006) if ending is None else WebSocketDisconnect(ending.code, ending.reason)
+
+    def _schedule(self, now: float) -> None:
+        """Something with a deadline has begun."""
+        raise NotImplementedError
