@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..messages.description import Schema
+if TYPE_CHECKING:
+    from ..messages.description import Schema
 
 Place: TypeAlias = Literal["path", "query", "header"]
 SecurityScheme: TypeAlias = Mapping[str, object]
