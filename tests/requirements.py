@@ -61,6 +61,10 @@ REQUIREMENTS: Final = {
         lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "ws").is_dir(),
         "apt-get install nodejs npm, then scripts/install",
     ),
+    "node-asyncapi": Requirement(
+        lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "@asyncapi" / "parser").is_dir(),
+        "apt-get install nodejs npm, then scripts/install",
+    ),
     "redis": Requirement(_program("redis-server"), "apt-get install redis-server"),
 }
 
