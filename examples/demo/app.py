@@ -1,6 +1,7 @@
 """The demo's application: `apistar run examples.demo.app:app`, or `scripts/demo`."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 from apistar import ASyncApp, Route, http
@@ -20,7 +21,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
 }
 
-HANDLERS = {
+HANDLERS: dict[str, Callable[..., object]] = {
     "hello": seed.websocket_helloworld,
     "hello-json": seed.websocket_helloworld_msg,
     "clock": seed.websocket_helloworld_forever,

@@ -1,0 +1,72 @@
+"""What the documentation claims in tables is what the code says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from apistar import ASyncApp, WebSocket, exceptions
+from apistar.limits import DEFAULTS
+from apistar.observer import Observer
+from tests.test_layers import SOURCE
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+UNITS: Final = {"": 1, "KiB": 1024, "MiB": 1024 * 1024}
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every table row of a page whose first cell begins with code."""
+    lines = (DOCS / page).read_text().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+
+
+def number(words: str) -> float | bool | None:
+    if words in ("none", "off"):
+        return None if words == "none" else False
+    value, _, unit = words.replace(",", "").partition(" ")
+    return float(value) * UNITS[unit]
+
+
+def test_limits_page_names_every_field_and_its_default() -> None:
+    documented = {row[0].strip("`"): number(row[1]) for row in rows("limits.md")}
+    assert documented == DEFAULTS.fields()
+
+
+def test_observer_page_names_every_method() -> None:
+    documented = {row[0].strip("`").partition("(")[0] for row in rows("observability.md")}
+    assert documented == {name for name in vars(Observer) if not name.startswith("_")}
+
+
+def test_websockets_page_names_only_what_the_socket_has() -> None:
+    names = {
+        name
+        for row in rows("websockets.md")
+        for name in re.findall(r"`(?:await )?(\w+)(?:\(.*?\))?`", row[0])
+        if name != "async"
+    }
+    assert names
+    missing = sorted(name for name in names if not hasattr(WebSocket, name))
+    assert not missing
+
+
+def test_pages_name_only_exceptions_that_exist() -> None:
+    pattern = re.compile(r"`(?:\w+\.)?(\w*(?:Error|Disconnect|Exception|Full|Message|NotConnected|Receive))[`(]")
+    elsewhere = {"Exception", "TimeoutError", "ZeroDivisionError"}
+    found = {name for page in DOCS.glob("*.md") for name in pattern.findall(page.read_text())} - elsewhere
+    assert {"InvalidMessage", "OutboxFull"} <= found
+    assert not sorted(name for name in found if not hasattr(exceptions, name))
+
+
+def test_application_page_options_exist() -> None:
+    """Every `ASyncApp(option=…)` of the pages is a parameter."""
+    found = {option for page in DOCS.glob("*.md") for option in re.findall(r"`ASyncApp\((\w+)=", page.read_text())}
+    assert found
+    assert found <= set(ASyncApp.__init__.__annotations__)
+
+
+def test_every_room_of_the_source_is_in_the_design_notes() -> None:
+    notes = (DOCS / "design-notes.md").read_text()
+    rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    missing = sorted(room for room in rooms if f"{room}/" not in notes)
+    assert not missing
