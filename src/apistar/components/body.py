@@ -5,8 +5,9 @@ The source of `http.Body[T]`, and of nothing else.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import msgspec
 
 from ..http.annotations import BODY
 from ..http.body import body_reader
@@ -17,8 +18,7 @@ from .exchange import Exchange
 from .site import Site
 
 
-@dataclass(frozen=True, slots=True)
-class BodyInfo:
+class BodyInfo(msgspec.Struct, frozen=True):
     """What the schema says of a body: its type, `bytes` where it is taken as it comes."""
 
     annotation: Any

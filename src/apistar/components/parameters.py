@@ -15,7 +15,6 @@ import types
 import typing
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -43,8 +42,7 @@ _SCALARS = (
 _MANY = (list, set, frozenset, tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterInfo:
+class ParameterInfo(msgspec.Struct, frozen=True):
     """
     What the schema says of a parameter.
 

@@ -5,8 +5,9 @@ The route's side of compiling a plan: what the sources may look at, and what the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ..exceptions import RouteConfigurationError, UnsupportedType
 from ..injector.signature import words
@@ -15,8 +16,7 @@ from ..messages.message_types import MessageTypes
 from ..routing import RouteKind
 
 
-@dataclass(slots=True)
-class Site:
+class Site(msgspec.Struct):
     """
     One route while its plans are compiled.
 
@@ -32,7 +32,7 @@ class Site:
     kind: RouteKind
     names: Sequence[str] = ()
     codecs: Sequence[Codec] = ()
-    path_types: dict[str, Any] = field(default_factory=dict)
+    path_types: dict[str, Any] = msgspec.field(default_factory=dict)
     messages: MessageTypes | None = None
     all_names: bool = False
 

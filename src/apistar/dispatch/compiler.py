@@ -161,5 +161,5 @@ def _label(handler: Callable[..., Any]) -> str:
     return f"{name_of(handler)} ({where(handler)})"
 
 
-def _nothing() -> None:
+async def _nothing() -> None:
     """The handler of a request that no route takes."""

@@ -85,13 +85,10 @@ async def _call(operation: Operation, resolution: Resolution) -> Any:
         resolution.prepare_nowait(plan)
     else:
         await resolution.prepare(plan)
-    if operation.style is Style.SYNC:
-        result = await anyio.to_thread.run_sync(partial(resolution.invoke, plan.call, plan.arguments))
-    else:
-        result = resolution.invoke(plan.call, plan.arguments)
-    if inspect.isawaitable(result):
-        result = await result
-    return result
+    if operation.style is Style.ASYNC:
+        return await resolution.invoke(plan.call, plan.arguments)
+    result = await anyio.to_thread.run_sync(partial(resolution.invoke, plan.call, plan.arguments))
+    return await result if inspect.isawaitable(result) else result
 
 
 async def _run_hooks(plans: tuple[Plan, ...], exchange: Exchange, resolution: Resolution) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ..injector import Plan, Program, Resolution
 from ..limits import Limits
@@ -24,8 +25,7 @@ class Style(enum.Enum):
     """Its values are sent over a WebSocket as they come."""
 
 
-@dataclass(frozen=True, slots=True)
-class HookPlans:
+class HookPlans(msgspec.Struct, frozen=True):
     """
     The event hooks that concern one route.
 
@@ -48,8 +48,7 @@ class HookPlans:
             await resolution.run(plan)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """
     One route as dispatch runs it.
 
@@ -72,4 +71,4 @@ class Operation:
     messages: MessageTypes | None = None
     url: str = ""
     documented: bool = True
-    path_types: Mapping[str, Any] = field(default_factory=dict)
+    path_types: Mapping[str, Any] = msgspec.field(default_factory=dict)

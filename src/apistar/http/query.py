@@ -28,8 +28,12 @@ def query_of(query_string: bytes) -> QueryParams:
     if not query_string:
         return QueryParams()
     try:
+        text = query_string.decode("utf-8")
+        if "%" not in text and "+" not in text and text.count("&") < MAX_QUERY_FIELDS:
+            # Nothing to decode, as in most queries: a tenth of what `parse_qsl` costs (benchmarks, `http`).
+            return QueryParams([_pair(field) for field in text.split("&") if field])
         fields = parse_qsl(
-            query_string.decode("utf-8"),
+            text,
             keep_blank_values=True,
             errors="strict",
             max_num_fields=MAX_QUERY_FIELDS,
@@ -39,3 +43,8 @@ def query_of(query_string: bytes) -> QueryParams:
     except ValueError:
         raise BadRequest(f"the query string has more than {MAX_QUERY_FIELDS} fields") from None
     return QueryParams(fields)
+
+
+def _pair(field: str) -> tuple[str, str]:
+    name, _, value = field.partition("=")
+    return name, value

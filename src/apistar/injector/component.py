@@ -13,8 +13,9 @@ import enum
 import inspect
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
+
+import msgspec
 
 from ..exceptions import ConfigurationError
 
@@ -66,8 +67,15 @@ class Component:
             cls.namespace = dict(frame.f_locals)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class BindingKind(enum.Enum):
+    """How a binding's `read` is run."""
+
+    READ = "read"
+    READ_ASYNC = "read_async"
+    READ_GENERATOR = "read_generator"
+
+
+class Binding(msgspec.Struct, frozen=True):
     """
     One parameter, tied to the root of the connection.
 
@@ -83,17 +91,9 @@ class Binding:
     key: Hashable
     read: Callable[[Any], Any]
     label: str
-    kind: BindingKind = field(default_factory=lambda: BindingKind.READ)
+    kind: BindingKind = BindingKind.READ
     about: object = None
     connection: bool = True
-
-
-class BindingKind(enum.Enum):
-    """How a binding's `read` is run."""
-
-    READ = "read"
-    READ_ASYNC = "read_async"
-    READ_GENERATOR = "read_generator"
 
 
 class NotApplicable(Exception):

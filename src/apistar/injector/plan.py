@@ -13,9 +13,10 @@ import enum
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
+
+import msgspec
 
 MISSING: Final = object()
 
@@ -43,16 +44,14 @@ ASYNC_KINDS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(msgspec.Struct, frozen=True):
     """Slots of a call's arguments: by position, then by name."""
 
     positions: tuple[int, ...] = ()
     keywords: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """
     One value.
 
@@ -73,8 +72,7 @@ class Step:
     about: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """
     Everything that one callable needs, in order.
 

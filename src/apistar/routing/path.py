@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import enum
 import keyword
-from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from ..exceptions import RouteConfigurationError, UsageError
 
 _SEGMENT_SAFE = "!$&'()*+,;=:@~"
 """RFC 3986 §3.3 `pchar` without the unreserved characters, which `quote` keeps anyway."""
 
+DOTS: Final = frozenset({".", ".."})
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+
+class Segment(msgspec.Struct, frozen=True):
     """
     One part of a template between slashes.
 
@@ -131,4 +134,4 @@ def is_plain(segment: str) -> bool:
     Dot segments (RFC 3986 §3.3), control characters, and what could not be decoded as UTF-8 never are: they are how a
     path is made to mean something else further down.
     """
-    return segment.isprintable() and segment not in (".", "..") and "\ufffd" not in segment
+    return segment.isprintable() and segment not in DOTS and "\ufffd" not in segment

@@ -11,27 +11,27 @@ Sources: RFC 9110 §9.3 (HEAD, OPTIONS), §15.5.5, §15.5.6, §15.5.22.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from ..exceptions import MethodNotAllowed, NotFound, RouteConfigurationError, UpgradeRequired, UsageError
 from .converters import NO_MATCH, Converter
-from .path import Path, is_plain
+from .path import DOTS, Path, is_plain
 from .route import Mount, Route, RouteKind
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class Entry(msgspec.Struct, Generic[T], frozen=True):
     """
     One route in the table.
 
     Attributes:
         name: With the names of its includes: `chat:room`.
         types: Annotations of the parameters by name.
-        converters: Of the parameters by name; `None` where the text is the value.
+        converters: Of the parameters in order; `None` where the text is the value.
         target: What the application compiled.
         origin: The handler with file and line, for error messages.
     """
@@ -41,21 +41,19 @@ class Entry(Generic[T]):
     path: Path
     name: str
     types: Mapping[str, Any]
-    converters: Mapping[str, Converter | None]
+    converters: tuple[tuple[str, Converter | None], ...]
     target: T
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MountEntry:
+class MountEntry(msgspec.Struct, frozen=True):
     """A mounted application in the table."""
 
     mount: Mount
     prefix: str
 
 
-@dataclass(slots=True)
-class Match(Generic[T]):
+class Match(msgspec.Struct, Generic[T]):
     """
     What answers a request: a route, a mounted application, or (`allow`) the table itself, to an OPTIONS.
 
@@ -163,26 +161,21 @@ class Router(Generic[T]):
             MethodNotAllowed: If something has it, with other methods.
             UpgradeRequired: If only a WebSocket route has it.
         """
-        allowed: list[str] = []
-        websocket = False
-        for entry, params in self._candidates(path):
-            if isinstance(entry, MountEntry):
-                if allowed or websocket:
-                    break
-                return Match(None, {}, entry.mount, entry.prefix)
-            if entry.kind is RouteKind.WEBSOCKET:
-                websocket = True
-                continue
-            offered = entry.route.method
-            if offered == method or (offered == "GET" and method == "HEAD" and not self._has_head(path)):
-                return Match(entry, params)
-            allowed.append(offered)
-        if allowed:
-            allow = _allow(allowed)
+        refused: list[Entry[T]] = []
+        match = self._match(path, method, refused)
+        if match is not None:
+            return match
+        if method == "HEAD":
+            match = self._match(path, "GET", [])
+            if match is not None:
+                return match
+        methods = [entry.route.method for entry in refused if entry.kind is RouteKind.HTTP]
+        if methods:
+            allow = _allow(methods)
             if method == "OPTIONS":
                 return Match(None, {}, allow=allow)
             raise MethodNotAllowed(f"{path} does not answer to {method}", allow=allow)
-        if websocket:
+        if refused:
             raise UpgradeRequired(f"{path} is a WebSocket; open it with ws:// or wss://")
         raise NotFound(f"nothing is at {path}")
 
@@ -193,47 +186,45 @@ class Router(Generic[T]):
         Raises:
             NotFound: If no WebSocket route and no mounted application has this path.
         """
-        for entry, params in self._candidates(path):
-            if isinstance(entry, MountEntry):
-                return Match(None, {}, entry.mount, entry.prefix)
-            if entry.kind is RouteKind.WEBSOCKET:
-                return Match(entry, params)
-        raise NotFound(f"no WebSocket is at {path}")
+        match = self._match(path, None, [])
+        if match is None:
+            raise NotFound(f"no WebSocket is at {path}")
+        return match
 
-    def _has_head(self, path: str) -> bool:
-        return any(isinstance(entry, Entry) and entry.route.method == "HEAD" for entry, _ in self._candidates(path))
-
-    def _candidates(self, path: str) -> Iterator[tuple[Entry[T] | MountEntry, dict[str, Any]]]:
+    def _match(self, path: str, method: str | None, refused: list[Entry[T]]) -> Match[T] | None:
+        """The first that has the path and takes the method (`None`: a WebSocket); others that have it are `refused`."""
         for entry in self._static.get(path, ()):
-            yield entry, {}
-        if not path.startswith("/"):
-            return
-        segments = path[1:].split("/")
-        yield from self._walk(self._root, segments, 0, [])
+            if _takes(entry, method):
+                return Match(entry, {})
+            refused.append(entry)
+        if not path.startswith("/") or not is_plain(path):
+            return None
+        return self._walk(self._root, path.split("/"), 1, (), method, refused)
 
     def _walk(
-        self, node: _Node[T], segments: list[str], depth: int, values: list[str]
-    ) -> Iterator[tuple[Entry[T] | MountEntry, dict[str, Any]]]:
+        self,
+        node: _Node[T],
+        segments: list[str],
+        depth: int,
+        values: tuple[str, ...],
+        method: str | None,
+        refused: list[Entry[T]],
+    ) -> Match[T] | None:
+        match = None
         if depth == len(segments):
-            for entry in node.entries:
-                params = _converted(entry, values)
-                if params is not None:
-                    yield entry, params
+            match = _first(node.entries, values, method, refused) if node.entries else None
         else:
             segment = segments[depth]
             literal = node.literals.get(segment)
             if literal is not None:
-                yield from self._walk(literal, segments, depth + 1, values)
-            if node.parameter is not None and segment and is_plain(segment):
-                yield from self._walk(node.parameter, segments, depth + 1, [*values, segment])
-        if node.rest and depth < len(segments) and all(map(is_plain, segments[depth:])):
-            rest = "/".join(segments[depth:])
-            for entry in node.rest:
-                params = _converted(entry, [*values, rest])
-                if params is not None:
-                    yield entry, params
-        if node.mount is not None:
-            yield node.mount, {}
+                match = self._walk(literal, segments, depth + 1, values, method, refused)
+            if match is None and node.parameter is not None and segment and segment not in DOTS:
+                match = self._walk(node.parameter, segments, depth + 1, (*values, segment), method, refused)
+            if match is None and node.rest and DOTS.isdisjoint(segments[depth:]):
+                match = _first(node.rest, (*values, "/".join(segments[depth:])), method, refused)
+        if match is None and node.mount is not None and not refused:
+            return Match(None, {}, node.mount.mount, node.mount.prefix)
+        return match
 
     # Reversing
 
@@ -252,20 +243,33 @@ class Router(Generic[T]):
         return entry.path.build(**parameters)
 
 
-def _converted(entry: Entry[T], values: list[str]) -> dict[str, Any] | None:
-    params: dict[str, Any] = {}
-    for name, text in zip(entry.path.names, values, strict=True):
-        convert = entry.converters.get(name)
-        value = text if convert is None else convert(text)
-        if value is NO_MATCH:
-            return None
-        params[name] = value
-    return params
+def _takes(entry: Entry[T], method: str | None) -> bool:
+    if method is None:
+        return entry.kind is RouteKind.WEBSOCKET
+    return entry.kind is RouteKind.HTTP and entry.route.method == method
+
+
+def _first(
+    entries: list[Entry[T]], values: tuple[str, ...], method: str | None, refused: list[Entry[T]]
+) -> Match[T] | None:
+    """The first entry whose parameters convert and which takes the method."""
+    for entry in entries:
+        params: dict[str, Any] = {}
+        for (name, convert), text in zip(entry.converters, values, strict=True):
+            value = text if convert is None else convert(text)
+            if value is NO_MATCH:
+                break
+            params[name] = value
+        else:
+            if _takes(entry, method):
+                return Match(entry, params)
+            refused.append(entry)
+    return None
 
 
 def _takes_any_text(entry: Entry[T]) -> int:
     """How many parameters take any text; those with fewer are tried first."""
-    return sum(entry.converters.get(name) is None for name in entry.path.names)
+    return sum(convert is None for _, convert in entry.converters)
 
 
 def _same(one: Entry[T], other: Entry[T]) -> bool:

@@ -61,11 +61,9 @@ def _entries(
         elif isinstance(item, Route):
             path = Path(prefix + item.url)
             compiled = compile(item, path, documented and item.documented)
-            converters = {
-                name: converter_of(annotation, name, path.template) for name, annotation in compiled.path_types.items()
-            }
-            yield Entry(
-                item, compiled.kind, path, names + item.name, compiled.path_types, converters, compiled, compiled.label
+            converters = tuple(
+                (name, converter_of(compiled.path_types[name], name, path.template)) for name in path.names
             )
+            yield Entry(item, compiled.kind, path, names + item.name, types, converters, compiled, compiled.label)
         else:
             raise RouteConfigurationError(f"routes are made of Route, Include and Mount, not {item!r}")

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -63,8 +64,7 @@ class Initiator(enum.Enum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """
     How a connection ended.
 
