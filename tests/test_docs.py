@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 from apistar import ASyncApp, WebSocket, exceptions
 from apistar.limits import DEFAULTS
 from apistar.observer import Observer
+from apistar.server import run
 from tests.test_layers import SOURCE
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -36,6 +40,23 @@ def test_limits_page_names_every_field_and_its_default() -> None:
 def test_observer_page_names_every_method() -> None:
     documented = {row[0].strip("`").partition("(")[0] for row in rows("observability.md")}
     assert documented == {name for name in vars(Observer) if not name.startswith("_")}
+
+
+def test_deployment_page_names_every_option_of_run() -> None:
+    documented = {name for row in rows("deployment.md") for name in re.findall(r"`(\w+)`", row[0])}
+    assert documented == set(inspect.signature(run).parameters) - {"app", "app_dir", "reload_dirs"}
+
+
+def test_observability_page_names_the_series_of_the_metrics() -> None:
+    from apistar.server.metrics import PrometheusObserver
+
+    registry = CollectorRegistry()
+    PrometheusObserver(registry)
+    page = (DOCS / "observability.md").read_text()
+    for line in page.partition("## Prometheus")[2].splitlines():
+        for name in re.findall(r"(?:apistar_websocket|…)_\w+", line.partition("|")[2].partition("|")[0]):
+            full = name.replace("…", "apistar_websocket").removesuffix("_total")
+            assert full in {metric.name for metric in registry.collect()}
 
 
 def test_websockets_page_names_only_what_the_socket_has() -> None:
