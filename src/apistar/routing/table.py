@@ -61,9 +61,8 @@ def _entries(
         elif isinstance(item, Route):
             path = Path(prefix + item.url)
             compiled = compile(item, path, documented and item.documented)
-            converters = tuple(
-                (name, converter_of(compiled.path_types[name], name, path.template)) for name in path.names
-            )
+            types = compiled.path_types
+            converters = tuple((name, converter_of(types[name], name, path.template)) for name in path.names)
             yield Entry(item, compiled.kind, path, names + item.name, types, converters, compiled, compiled.label)
         else:
             raise RouteConfigurationError(f"routes are made of Route, Include and Mount, not {item!r}")

@@ -56,8 +56,7 @@ class ASGISession:
         if self._phase is not Phase.OPEN and transport.ending is None:
             await self._wait_answered()
         try:
-            while (message := transport.receive_nowait()) is None:
-                await transport.wait_readable()
+            message = await transport.receive()
         except WebSocketDisconnect as ended:
             return {"type": "websocket.disconnect", "code": ended.code, "reason": ended.reason}
         if type(message) is str:

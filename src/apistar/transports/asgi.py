@@ -4,7 +4,7 @@ A WebSocket on any ASGI 3 server, with what ASGI can express.
 ASGI has no limits on the wire, no abort and no write pressure: a message is measured when it has arrived, and a send
 that does not return within `send_timeout_s` ends the connection for the application, while the server looks after TCP.
 
-Nobody pays for a reader who does not need one: `wait_readable()` calls the server's `receive` directly. A reader task
+Nobody pays for a reader who does not need one: `receive()` calls the server's directly. A reader task
 is started by the second `send()` in a row without a `receive` between them, and by `wait_closed()`, so that one who
 only sends or only waits learns of the peer's Close.
 
@@ -142,10 +142,19 @@ class ASGITransport:
             raise WebSocketDisconnect(self.ending.code, self.ending.reason)
         return None
 
-    async def wait_readable(self) -> None:
-        if self._inbox or self.ending is not None:
-            return
-        if self._reader is None:
+    async def receive(self) -> Data:
+        self._unanswered = False
+        while True:
+            message = self.receive_nowait()
+            if message is not None:
+                return message
+            if self._reader is not None:
+                self._readable = asyncio.get_running_loop().create_future()
+                try:
+                    await self._readable
+                finally:
+                    self._readable = None
+                continue
             self._direct = True
             try:
                 event = await self._receive()
@@ -153,13 +162,9 @@ class ASGITransport:
                 self._direct = False
                 if self._reader_wanted:
                     self._start_reader()
-            await self._take(event)
-            return
-        self._readable = asyncio.get_running_loop().create_future()
-        try:
-            await self._readable
-        finally:
-            self._readable = None
+            message = await self._taken(event)
+            if message is not None:
+                return message
 
     def _start_reader(self) -> None:
         if self._direct:
@@ -173,38 +178,47 @@ class ASGITransport:
                 self._room = asyncio.get_running_loop().create_future()
                 await self._room
                 self._room = None
-            await self._take(await self._receive())
+            message = await self._taken(await self._receive())
+            if message is not None:
+                self._inbox.append(message)
+                self._inbox_bytes += len(message)
+                if self._readable is not None:
+                    _wake(self._readable)
 
-    async def _take(self, event: Event) -> None:
+    async def _taken(self, event: Event) -> Data | None:
+        """The message of an event, if it is one that counts."""
         if event["type"] == "websocket.receive":
             if self.ending is not None:
-                return  # RFC 6455 §5.5.1: nothing counts after a Close
+                return None  # RFC 6455 §5.5.1: nothing counts after a Close
             text = event.get("text")
             message: Data = event["bytes"] if text is None else text
             size = len(message) if text is None else _utf8_size(text, self._limits.max_message_bytes)
             if size > self._limits.max_message_bytes:
                 limit = self._limits.max_message_bytes
                 await self.close(1009, f"message of {size} bytes exceeds max_message_bytes of {limit}")
-                return
+                return None
             if self._observer is not None:
                 self._observer.received(self._route, size)
-            self._inbox.append(message)
-            self._inbox_bytes += len(message)
-            if self._readable is not None:
-                _wake(self._readable)
-        else:
-            self._end(_ending_of(event))
+            return message
+        self._end(_ending_of(event))
+        return None
 
     # Sending
 
     def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
         event = self._event(data, text)
-        if self._unanswered and self._reader is None:
-            self._start_reader()
-        self._unanswered = True
-        if not self._sending and not self._outbox and not self._waiters:
-            return self._deliver(event)
-        return self._enqueue(event)
+        if self._sending or self._outbox or self._waiters:
+            return self._enqueue(event)
+        # The first step is taken here: most servers take a message without waiting, and then there is nothing to await.
+        self._sending = True
+        try:
+            step = FirstStep(self._send(event))
+        except (OSError, RuntimeError) as error:
+            return self._refused(error)
+        if step.done:
+            self._sending = False
+            return None
+        return self._waited(step)
 
     def send_nowait(self, data: str | BytesLike, text: bool) -> None:
         event = self._event(data, text)
@@ -212,14 +226,14 @@ class ASGITransport:
             if self._observer is not None:
                 self._observer.dropped(self._route, 1)
             raise OutboxFull(self._outbox_bytes, len(self._outbox))
-        if self._unanswered and self._reader is None:
-            self._start_reader()
-        self._unanswered = True
         self._append(event)
 
     def _event(self, data: str | BytesLike, text: bool) -> Event:
         if self.ending is not None:
             raise WebSocketDisconnect(self.ending.code, self.ending.reason)
+        if self._unanswered and self._reader is None:
+            self._start_reader()
+        self._unanswered = True
         if self._observer is not None:
             self._observer.sent(self._route, len(data))
         if not text:
@@ -227,27 +241,49 @@ class ASGITransport:
         return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
 
     async def _deliver(self, event: Event) -> None:
-        """Hand one event to the server; the clock runs only if the server waits."""
+        """Hand one event of the outbox to the server."""
         self._sending = True
         try:
             step = FirstStep(self._send(event))
-            if not step.done:
-                async with asyncio.timeout(self._limits.send_timeout_s):
-                    await step
-        except TimeoutError:
-            self.abort(1013, f"the outbox did not move for {self._limits.send_timeout_s} s")
-            raise WebSocketDisconnect(1013, self._reason()) from None
         except (OSError, RuntimeError) as error:
-            # Servers differ in how they refuse a send after the peer's Close: uvicorn raises an OSError, or a
-            # RuntimeError where it has answered that Close already. The disconnect event decides.
-            if not await self._learn() and isinstance(error, RuntimeError):
-                raise
-            assert self.ending is not None
-            raise WebSocketDisconnect(self.ending.code, self.ending.reason) from None
+            await self._refused(error)
+        else:
+            if not step.done:
+                await self._waited(step)
         finally:
             self._sending = False
-            if self._outbox and self._drainer is None:
-                self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
+
+    async def _waited(self, step: FirstStep) -> None:
+        """Go on with a send that waits; only then the clock runs."""
+        try:
+            async with asyncio.timeout(self._limits.send_timeout_s):
+                await step
+        except TimeoutError:
+            reason = f"the outbox did not move for {self._limits.send_timeout_s} s"
+            self.abort(1013, reason)
+            raise WebSocketDisconnect(1013, reason) from None
+        except (OSError, RuntimeError) as error:
+            await self._refused(error)
+        finally:
+            self._sending = False
+            self._start_drainer()
+
+    async def _refused(self, error: OSError | RuntimeError) -> None:
+        """
+        Find out why the server refused a send.
+
+        Servers differ in how they refuse one after the peer's Close: uvicorn raises an OSError, or a RuntimeError where
+        it has answered that Close already. The disconnect event decides.
+        """
+        self._sending = False
+        if not await self._learn() and isinstance(error, RuntimeError):
+            raise error
+        assert self.ending is not None
+        raise WebSocketDisconnect(self.ending.code, self.ending.reason) from None
+
+    def _start_drainer(self) -> None:
+        if self._outbox and self._drainer is None and not self._sending and self.ending is None:
+            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
 
     async def _enqueue(self, event: Event) -> None:
         while not self._fits(event) or self._waiters:
@@ -279,8 +315,7 @@ class ASGITransport:
     def _append(self, event: Event) -> None:
         self._outbox.append(event)
         self._outbox_bytes += _size(event)
-        if self._drainer is None and not self._sending:
-            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
+        self._start_drainer()
 
     async def _drain(self) -> None:
         try:

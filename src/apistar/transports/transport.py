@@ -6,8 +6,8 @@ The rules that every transport keeps; `tests/contracts/test_transport.py` runs o
 - Calls come in this order: `bind()` once, then `accept()` or `reject()` once, then the rest.
 - `receive_nowait()` gives messages in the order of arrival. Messages that arrived before the end are still given after
   it; then `WebSocketDisconnect` with the ending's code and reason, every time.
-- `wait_readable()` returns when `receive_nowait()` has something to give or to raise. Cancelled, it lost nothing.
-  One task at a time; the caller sees to that.
+- `receive()` waits until `receive_nowait()` has something to give or to raise. Cancelled, it lost nothing. One task at
+  a time; the caller sees to that.
 - `send()` and `send_nowait()` take messages in call order, from any task of the loop. `send()` gives `None` when the
   message was taken at once, and otherwise an awaitable that returns when it was taken: the caller must await it, and
   if that is cancelled nothing was queued. Both raise `WebSocketDisconnect` after the end.
@@ -126,8 +126,13 @@ class Transport(Protocol):
             WebSocketDisconnect: If the connection ended and every message was given.
         """
 
-    def wait_readable(self) -> Awaitable[None]:
-        """Wait until `receive_nowait()` gives or raises something."""
+    def receive(self) -> Awaitable[Data]:
+        """
+        Wait for the next message.
+
+        Raises:
+            WebSocketDisconnect: As `receive_nowait()`.
+        """
 
     def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
         """
