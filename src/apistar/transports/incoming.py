@@ -133,10 +133,11 @@ class Incoming(Outgoing):
     # part of it: they are attributes, and `result` a built-in, because a Python call more costs 0.1 µs a message.
 
     @types.coroutine
-    def wait_readable(self) -> Generator[object, None, None]:
-        if self._ready is None and self.ending is None:
+    def receive(self) -> Generator[object, None, Data]:
+        while (message := self.receive_nowait()) is None:
             self._asyncio_future_blocking = True
             yield self
+        return message
 
     def _wake(self) -> None:
         """Let the waiting task go on now; its message stands in `_ready`."""
