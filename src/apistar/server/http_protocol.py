@@ -124,8 +124,8 @@ class HTTPProtocol(HttpToolsProtocol):
                 self._upgrade(data[upgrade.args[0] :])
             else:
                 self._deaf = True  # no other protocol is spoken here; what follows is not HTTP
-        except httptools.HttpParserError:
-            self._refuse(self._refusal or Refused(400, "Invalid HTTP request received."))
+        except httptools.HttpParserError as error:
+            self._refuse(self._refusal or self._fault_of(error))
         else:
             if self._in_head:
                 self._watch_head(len(data), moved=self._head_bytes != before)
@@ -211,10 +211,12 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def _become_http(self) -> None:
         """Make uvicorn's state for plain requests."""
-        service, parser = self.service, self.parser
+        service, parser, transport = self.service, self.parser, self.transport
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
         super().__init__(service.config, service.server_state, service.app_state, service.loop)  # type: ignore[arg-type]
         self.parser = parser
-        super().connection_made(self.transport)
+        self.url, self.headers, self.expect_100_continue = url, headers, expect
+        super().connection_made(transport)
         self._ready_for_http = True
 
     # The deadline and the size of a head that is not whole
@@ -240,6 +242,13 @@ class HTTPProtocol(HttpToolsProtocol):
             self.transport.close()
 
     # Answers that no application gives
+
+    def _fault_of(self, error: httptools.HttpParserError) -> Refused:
+        cause = error.__context__
+        if isinstance(cause, UnicodeDecodeError | httptools.HttpParserError) or cause is None:
+            return Refused(400, "Invalid HTTP request received.")
+        self.service.log.error("fault in the HTTP protocol", exc_info=cause)
+        return Refused(500, "Internal Server Error")
 
     def _too_large_answer(self) -> Refused:
         limits = self.service.limits

@@ -1,0 +1,122 @@
+"""
+Real server processes for tests: started, waited for until they answer, measured, and ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parent.parent.parent
+START_TIMEOUT_S: Final = 20.0
+APISTAR: Final = "import json, sys; from apistar.server import run; run(**json.loads(sys.argv[1]))"
+UVICORN: Final = "import json, sys; import uvicorn; uvicorn.run(**json.loads(sys.argv[1]))"
+LIMITS: Final = (
+    "import json, sys; from apistar import Limits; from apistar.server import run; "
+    "options = json.loads(sys.argv[1]); options['limits'] = Limits(**options['limits']); run(**options)"
+)
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
+    """Wait until a condition holds; fail with `what` where it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain for {what}"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class ServerProcess:
+    """A server that answers; `log` is what it printed so far."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    uds: str | None
+    path: Path
+
+    @property
+    def log(self) -> str:
+        return self.path.read_text(errors="replace")
+
+    def wait_for_log(self, pattern: str, timeout_s: float = 10.0) -> None:
+        wait_for(lambda: re.search(pattern, self.log) is not None, f"{pattern!r} in the log:\n{self.log}", timeout_s)
+
+    def connect(self, tls: ssl.SSLContext | None = None, timeout_s: float = 10.0) -> socket.socket:
+        if self.uds is not None:
+            plain = socket.socket(socket.AF_UNIX)
+            plain.settimeout(timeout_s)
+            plain.connect(self.uds)
+        else:
+            plain = socket.create_connection(("127.0.0.1", self.port), timeout_s)
+        return plain if tls is None else tls.wrap_socket(plain, server_hostname="localhost")
+
+    def resident_bytes(self) -> int:
+        """Of the process, as the operating system counts it (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
+
+    def terminate(self, number: int = signal.SIGTERM, timeout_s: float = 15.0) -> tuple[int, float]:
+        """Send a signal; give the exit status and the seconds that it took."""
+        begin = time.monotonic()
+        self.process.send_signal(number)
+        status = self.process.wait(timeout_s)
+        return status, time.monotonic() - begin
+
+
+@contextlib.contextmanager
+def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> Iterator[ServerProcess]:
+    """Run a server until the block is left; its options are `run()`'s or uvicorn's."""
+    port = options.setdefault("port", free_port())
+    uds = options.get("uds")
+    path = folder / f"server-{port}.log"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "PYTHONUNBUFFERED": "1"}
+    with (
+        path.open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", program, json.dumps({"app": app, **options})],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment,
+        ) as process,
+    ):
+        server = ServerProcess(process, port, uds, path)
+        try:
+            wait_for(lambda: answers(server), f"the server to answer:\n{server.log}", START_TIMEOUT_S)
+            yield server
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(5.0)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+def answers(server: ServerProcess) -> bool:
+    if server.process.poll() is not None:
+        raise AssertionError(f"the server ended with {server.process.returncode}:\n{server.log}")
+    try:
+        server.connect(timeout_s=1.0).close()
+    except OSError:
+        return False
+    return True

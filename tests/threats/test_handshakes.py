@@ -1,0 +1,501 @@
+"""
+Attacks on the opening handshake, in bytes, against a server process: rows 8 to 12, 21 to 23, 27 and 28 of the threats.
+
+Each test also shows that the server lives on: the next client gets its echo.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server.processes import LIMITS, UVICORN, ServerProcess, serving, wait_for
+from tests.server.wire import (
+    HEADERS,
+    KEY,
+    TEXT,
+    frame,
+    handshake,
+    is_closed,
+    read_answer,
+    read_frame,
+    read_to_end,
+    upgrade,
+)
+
+MIB = 1024 * 1024
+PIPELINED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose handshakes may take half a second, and which takes three sockets."""
+    limits = {"handshake_timeout_s": 0.5, "max_connections": 3}
+    with serving(tmp_path_factory.mktemp("short"), "tests.server.apps:bare", LIMITS, limits=limits) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """uvicorn's own HTTP class with our WebSocket class."""
+    options = {"ws": "apistar.server:WebSocketProtocol", "http": "httptools"}
+    with serving(tmp_path_factory.mktemp("plain"), "tests.server.apps:bare", UVICORN, **options) as process:
+        yield process
+
+
+def assert_alive(server: ServerProcess) -> None:
+    """Another client is served."""
+    with server.connect() as client:
+        upgrade(client)
+        client.sendall(frame(TEXT, b"alive"))
+        assert read_frame(client) == (TEXT, b"alive")
+
+
+def status_of(server: ServerProcess, request: bytes) -> int:
+    """The status of the one answer to a request, after which the server closes and says nothing more."""
+    with server.connect() as client:
+        client.sendall(request)
+        answer = read_answer(client)
+        assert answer.headers[b"connection"] == b"close"
+        assert is_closed(client)
+        return answer.status
+
+
+# Row 10: characters
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X: a\0b",
+        b"X: a\rb",
+        b"X: a\r\n b",
+        b"X: a\r\n\tb",
+        b"X: a\nY: b",
+        b"X: a\x0bb",
+        b"X: a\x0cb",
+        b"X: a\x1cb",
+        b"X: a\x1db",
+        b"X: a\x1eb",
+        b"X: a\x7fb",
+        b"X: a\x85b",
+        b"X: a\xc2\x85b",
+        b"X: a\xe2\x80\xa8b",
+        b"X : a",
+        b"X\t: a",
+        b"X",
+        b": a",
+        b"X\xe9: a",
+        b"Sec-WebSocket-Protocol: caf\xc3\xa9",
+        b"Sec-WebSocket-Protocol: caf\xe9",
+        b"Sec-WebSocket-Extensions: caf\xc3\xa9",
+    ],
+)
+def test_client_with_forbidden_characters_gets_400(server: ServerProcess, line: bytes) -> None:
+    assert status_of(server, handshake(b"/echo", line)) == 400
+    assert_alive(server)
+
+
+@pytest.mark.parametrize("line", [b"X: a\x85b", b"X: a\xe2\x80\xa8b", b"Sec-WebSocket-Protocol: caf\xc3\xa9"])
+def test_client_with_forbidden_characters_gets_400_from_plain_uvicorn(plain: ServerProcess, line: bytes) -> None:
+    assert status_of(plain, handshake(b"/echo", line)) == 400
+    assert_alive(plain)
+
+
+@pytest.mark.parametrize(
+    "target", [b"/a\0b", b"/a\tb", b"/a\x85b", b"/a b", b"/a\x7fb", b"/a#b", b"http://localhost/echo", b"*", b"echo"]
+)
+def test_client_with_forbidden_target_gets_400(server: ServerProcess, target: bytes) -> None:
+    assert status_of(server, handshake(target)) == 400
+    assert_alive(server)
+
+
+def test_client_may_send_utf8_in_other_headers(server: ServerProcess) -> None:
+    with server.connect() as client:
+        upgrade(client, b"/echo", "X-Name: Zoë ÀÉ 星".encode())
+
+
+# Row 11: smuggling
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        handshake(b"/echo", b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        handshake(b"/echo", b"Content-Length: 3", b"Content-Length: 3") + b"abc",
+        handshake(b"/echo", b"Content-Length: 3", b"Content-Length: 4") + b"abc",
+        handshake(b"/echo", b"Content-Length: +3") + b"abc",
+        handshake(b"/echo", b"Content-Length: 3, 3") + b"abc",
+        handshake(b"/echo", b"Content-Length: 0x3") + b"abc",
+        handshake(b"/echo", b"Content-Length: 3") + b"abc",
+        handshake(b"/echo", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        handshake(b"/echo", b"Transfer-Encoding: identity"),
+        handshake(b"/echo", method=b"POST"),
+        handshake(b"/echo", b"Content-Length: 3", method=b"POST") + b"abc",
+        handshake(b"/echo", method=b"HEAD"),
+    ],
+)
+def test_client_with_a_body_or_another_method_gets_400(server: ServerProcess, request_: bytes) -> None:
+    assert status_of(server, request_) == 400
+    assert_alive(server)
+
+
+def test_pipelined_request_behind_a_refused_upgrade_is_never_read(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(sec_websocket_version=b"12") + PIPELINED)
+        answer = read_to_end(client)
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"sec-websocket-version: 13" in answer.lower()
+    assert b"/smuggled" not in server.log.encode()
+
+
+def test_pipelined_request_behind_a_denied_upgrade_is_never_read(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(b"/deny") + PIPELINED)
+        assert read_to_end(client).count(b"HTTP/1.1") == 1
+
+
+def test_pipelined_request_behind_another_protocol_is_never_read(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(b"/", upgrade=b"h2c") + PIPELINED)
+        answer = read_to_end(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in answer
+
+
+def test_upgrade_behind_an_unanswered_request_is_refused(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n" + handshake())
+        answer = read_to_end(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"101" not in answer
+    assert_alive(server)
+
+
+def test_upgrade_without_connection_upgrade_stays_http(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(b"/", without=b"Connection"))
+        assert read_answer(client).status == 200
+
+
+# Row 12: version, Host, key
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        handshake(version=b"HTTP/1.0"),
+        handshake(version=b"HTTP/2.0"),
+        handshake(version=b"HTTP/1.2"),
+        handshake(without=b"Host"),
+        handshake(b"/echo", b"Host: localhost"),
+        handshake(b"/echo", b"host: other"),
+        handshake(host=b""),
+        handshake(host=b"a.b/c?"),
+        handshake(host=b"a b"),
+        handshake(host=b"a@b"),
+        handshake(host=b"a:b"),
+        handshake(host=b"a, b"[:1] + b"\\"),
+        handshake(host=b"[::1"),
+        handshake(without=b"Sec-WebSocket-Key"),
+        handshake(sec_websocket_key=b""),
+        handshake(sec_websocket_key=b"c2hvcnQ="),
+        handshake(sec_websocket_key=KEY[:-2] + b"=="[:1]),
+        handshake(sec_websocket_key=KEY[:-3] + b"R=="),
+        handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ!="),
+        handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ\xc3="),
+        handshake(sec_websocket_key=KEY + KEY),
+        handshake(b"/echo", b"Sec-WebSocket-Key: " + KEY),
+        handshake(b"/echo", b"Sec-WebSocket-Version: 13"),
+        handshake(b"/echo", b"Origin: http://a", b"Origin: http://b"),
+    ],
+)
+def test_client_with_a_broken_handshake_gets_400(server: ServerProcess, request_: bytes) -> None:
+    assert status_of(server, request_) == 400
+    assert_alive(server)
+
+
+@pytest.mark.parametrize("version", [b"0", b"8", b"12", b"14", b"", b"+13", b"013", b"13, 8"])
+def test_client_of_another_version_gets_426_and_ours(server: ServerProcess, version: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(sec_websocket_version=version))
+        answer = read_answer(client)
+        assert (answer.status, answer.headers[b"sec-websocket-version"]) == (426, b"13")
+        assert is_closed(client)
+
+
+@pytest.mark.parametrize("host", [b"localhost:8000", b"[::1]:80", b"a-b.example.com", b"127.0.0.1", b"x_y"])
+def test_client_with_a_sound_host_is_served(server: ServerProcess, host: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(handshake(host=host))
+        assert read_answer(client).status == 101
+
+
+@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"])
+def test_plain_request_without_exactly_one_host_gets_400(server: ServerProcess, request_: bytes) -> None:
+    assert status_of(server, request_) == 400
+
+
+def test_plain_request_with_a_host_that_is_none_gets_400(server: ServerProcess) -> None:
+    assert status_of(server, b"GET / HTTP/1.1\r\nHost: a.b/c?\r\n\r\n") == 400
+
+
+def test_plain_request_of_http_1_0_needs_no_host(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert read_answer(client).status == 200
+
+
+# Row 9: size
+
+
+def test_client_with_a_large_header_gets_431(server: ServerProcess) -> None:
+    assert status_of(server, handshake(b"/echo", b"X: " + b"a" * 17_000)) == 431
+    assert_alive(server)
+
+
+def test_client_with_a_large_target_gets_431(server: ServerProcess) -> None:
+    assert status_of(server, handshake(b"/" + b"a" * 17_000)) == 431
+
+
+def test_client_with_many_headers_gets_431(server: ServerProcess) -> None:
+    assert status_of(server, handshake(b"/echo", *[b"X: a"] * 130)) == 431
+
+
+def test_client_with_as_many_headers_as_allowed_is_served(server: ServerProcess) -> None:
+    with server.connect() as client:
+        upgrade(client, b"/echo", *[b"X: a"] * (128 - len(HEADERS)))
+
+
+@pytest.mark.parametrize("piece", [b"X-Endless: " + b"a" * 8000 + b"\r\n", b"a" * 8000, b"a:\r\n" * 2000])
+def test_client_with_endless_headers_gets_431_and_costs_little(server: ServerProcess, piece: bytes) -> None:
+    assert_alive(server)
+    before = server.resident_bytes()
+    received = b""
+    with server.connect() as client:
+        client.sendall(b"GET /echo HTTP/1.1\r\n")
+        try:
+            for _ in range(33 * MIB // len(piece)):
+                client.sendall(piece)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        else:
+            pytest.fail("33 MiB of headers were taken")
+        try:
+            received = client.recv(65536)
+        except ConnectionResetError:
+            pass  # the answer was on its way when the client wrote on
+    assert received[:12] in (b"", b"HTTP/1.1 431")
+    assert server.resident_bytes() - before < 24 * MIB
+    assert_alive(server)
+
+
+# Row 8: time
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", b""),
+        (b"GET /echo HT", b"HTTP/1.1 408"),
+        (handshake()[:-2], b"HTTP/1.1 408"),
+    ],
+)
+def test_slow_client_is_sent_away(short: ServerProcess, sent: bytes, status: bytes) -> None:
+    with short.connect(timeout_s=5.0) as client:
+        client.sendall(sent)
+        begin = time.monotonic()
+        answer = read_to_end(client)
+        assert answer[:12] == status
+        assert 0.4 < time.monotonic() - begin < 1.0
+
+
+def test_client_with_one_header_at_a_time_has_one_deadline_for_all(short: ServerProcess) -> None:
+    begin = time.monotonic()
+    with short.connect() as client:
+        client.sendall(b"GET /echo HTTP/1.1\r\n")
+        client.settimeout(0.1)
+        answer = b""
+        while not answer:
+            assert time.monotonic() - begin < 3.0
+            client.sendall(b"X: a\r\n")
+            try:
+                answer = client.recv(65536)
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - begin < 1.5
+
+
+def test_second_request_of_a_connection_has_a_deadline_too(short: ServerProcess) -> None:
+    with short.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(client).status == 200
+        client.sendall(b"GET / HTT")
+        assert read_to_end(client).startswith(b"HTTP/1.1 408")
+
+
+def test_handshake_that_the_application_never_answers_ends_with_503(short: ServerProcess) -> None:
+    with short.connect() as client:
+        client.sendall(handshake(b"/never-answer"))
+        assert read_answer(client).status == 503
+        assert is_closed(client)
+    with short.connect() as client:
+        client.sendall(b"GET /endings HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b'["websocket.disconnect", 1013]' in read_answer(client).body
+
+
+def test_handshakes_that_never_come_do_not_keep_others_out(short: ServerProcess) -> None:
+    silent = [short.connect() for _ in range(200)]
+    try:
+        assert_alive(short)
+    finally:
+        for client in silent:
+            client.close()
+
+
+# Row 21: storms
+
+
+def test_sockets_past_the_limit_get_503_and_when_to_come_back(short: ServerProcess) -> None:
+    held = [short.connect() for _ in range(3)]
+    try:
+        for client in held:
+            upgrade(client)
+        with short.connect() as late:
+            late.sendall(handshake())
+            answer = read_answer(late)
+            assert answer.status == 503
+            assert 1 <= int(answer.headers[b"retry-after"]) <= 10
+            assert is_closed(late)
+    finally:
+        for client in held:
+            client.close()
+    wait_for(lambda: _is_admitted(short), "room for another socket")
+
+
+def _is_admitted(server: ServerProcess) -> bool:
+    with server.connect() as client:
+        client.sendall(handshake())
+        return read_answer(client).status == 101
+
+
+# Rows 22 and 27: the log
+
+
+def test_values_of_the_query_are_not_logged(server: ServerProcess) -> None:
+    with server.connect() as client:
+        upgrade(client, b"/echo?token=s3cret&page=2")
+    with server.connect() as client:
+        client.sendall(b"GET /page?token=s3cret&flag HTTP/1.1\r\nHost: a\r\n\r\n")
+        read_answer(client)
+    server.wait_for_log(r'"WebSocket /echo\?token=\*\*\*&page=\*\*\*" \[accepted\]')
+    server.wait_for_log(r'"GET /page\?token=\*\*\*&flag HTTP/1.1" 200')
+    assert "s3cret" not in server.log
+
+
+def test_values_of_the_query_are_not_logged_by_plain_uvicorn(plain: ServerProcess) -> None:
+    with plain.connect() as client:
+        upgrade(client, b"/echo?token=s3cret")
+    plain.wait_for_log(r'"WebSocket /echo\?token=\*\*\*" \[accepted\]')
+    assert "s3cret" not in plain.log
+
+
+@pytest.mark.parametrize(
+    "target", [b"/echo/%0a%0dINFO:%1b[31mforged", b"/refuse?%0a=%1b[31m", b"/echo/%c2%85", b"/echo/%e2%80%ae"]
+)
+def test_line_breaks_and_terminal_codes_are_escaped_in_the_log(server: ServerProcess, target: bytes) -> None:
+    before = len(server.log)
+    with server.connect() as client:
+        client.sendall(handshake(target))
+        read_answer(client)
+    with server.connect() as client:
+        client.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+        read_answer(client)
+    wait_for(lambda: "GET /" in server.log[before:], "the line of the request")
+    lines = [line for line in server.log[before:].split("\n") if '"GET /' in line or '"WebSocket /' in line]
+    assert lines
+    assert all(character.isprintable() for line in lines for character in line)
+    assert all(line.isascii() for line in lines)
+
+
+def test_bad_request_costs_one_line(server: ServerProcess) -> None:
+    before = server.log.count("\n")
+    assert status_of(server, b"GET / HTTP/1.1\r\nX : a\r\n" + b"Y : b\r\n" * 500 + b"\r\n") == 400
+    assert server.log.count("\n") - before <= 1
+
+
+# Row 23: subprotocols
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"",
+        b",",
+        b"chat,",
+        b"chat,,other",
+        b"chat other",
+        b"chat, chat",
+        b"a/b",
+        b'"chat"',
+        b", ".join(b"p%d" % number for number in range(1000)),
+    ],
+)
+def test_client_with_broken_subprotocols_gets_400(server: ServerProcess, offer: bytes) -> None:
+    assert status_of(server, handshake(b"/echo", b"Sec-WebSocket-Protocol: " + offer)) == 400
+
+
+def test_subprotocols_of_several_lines_are_one_list(server: ServerProcess) -> None:
+    lines = (b"Sec-WebSocket-Protocol: v2, v1", b"Sec-WebSocket-Protocol:  v0 ")
+    with server.connect() as client:
+        assert upgrade(client, b"/scope-of", *lines).headers[b"sec-websocket-protocol"] == b"v2"
+
+
+# Row 28: forged addresses
+
+
+def test_forwarded_headers_are_taken_from_listed_proxies_only(tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines = (b"X-Forwarded-For: 203.0.113.9", b"X-Forwarded-Proto: https")
+    for listed, client_shown, scheme in (
+        ("10.0.0.1", b'"127.0.0.1"', b'"ws"'),
+        ("127.0.0.1", b'"203.0.113.9"', b'"wss"'),
+    ):
+        folder = tmp_path_factory.mktemp("proxy")
+        with (
+            serving(folder, "tests.server.apps:bare", forwarded_allow_ips=listed) as process,
+            process.connect() as client,
+        ):
+            upgrade(client, b"/scope-of", *lines)
+            shown = read_frame(client)[1]
+            assert b'"client": [%s' % client_shown in shown
+            assert b'"scheme": %s' % scheme in shown
+
+
+# Bytes behind a good handshake
+
+
+def test_frames_behind_the_handshake_are_kept(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(handshake() + frame(TEXT, b"early"))
+        assert read_answer_and_frame(client) == (101, (TEXT, b"early"))
+
+
+def test_handshake_byte_by_byte_is_served(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in handshake():
+            client.sendall(bytes([byte]))
+        assert read_answer(client).status == 101
+
+
+def read_answer_and_frame(client: socket.socket) -> tuple[int, tuple[int, bytes]]:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += client.recv(1)
+    return int(head.split()[1]), read_frame(client)
