@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import _lru_cache_wrapper, lru_cache
 from typing import ClassVar, TypeAlias, TypeVar, overload
 
 from ..types import Data
@@ -25,6 +26,7 @@ from .incoming import guard_decoder, guard_type
 from .outgoing import guard_encoder
 
 T = TypeVar("T")
+R = TypeVar("R")
 Decoder: TypeAlias = Callable[[Data], T]
 Encoder: TypeAlias = Callable[[T], bytes]
 
@@ -66,8 +68,7 @@ class Codec(ABC):
         Raises:
             UnsupportedType: If no decoder can be built; the text says how to mend the type.
         """
-        guard_type(tp)
-        return guard_decoder(self, tp, models.reader(self, tp) or self.reader(tp))
+        return _shared(_decoder, self, tp)
 
     @overload
     def encoder(self, tp: type[T]) -> Encoder[T]: ...
@@ -84,4 +85,24 @@ class Codec(ABC):
         Raises:
             UnsupportedType: If the peer could not decode the type.
         """
-        return guard_encoder(tp, models.writer(self, tp) or self.writer(), self.decoder(tp))
+        return _shared(_encoder, self, tp)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _decoder(codec: Codec, tp: object) -> Decoder[object]:
+    guard_type(tp)
+    return guard_decoder(codec, tp, models.reader(codec, tp) or codec.reader(tp))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _encoder(codec: Codec, tp: object) -> Encoder[object]:
+    return guard_encoder(tp, models.writer(codec, tp) or codec.writer(), codec.decoder(tp))
+
+
+def _shared(build: _lru_cache_wrapper[R], codec: Codec, tp: object) -> R:
+    """Build, or share what was built for the type before: a thousand routes have few types."""
+    try:
+        hash(tp)
+    except TypeError:  # `Annotated` with metadata that has no hash
+        return build.__wrapped__(codec, tp)
+    return build(codec, tp)

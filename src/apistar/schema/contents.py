@@ -11,7 +11,7 @@ import inspect
 import re
 import typing
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -31,13 +31,16 @@ FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 TEXT: Final = "text/plain"
 BINARY: Final = "application/octet-stream"
 
+_Use: TypeAlias = tuple[object, Schema, Mapping[str, object]]
+"""A type, the schema to fill, and what is added to it."""
+
 
 class Types:
     """The types of an application, described together."""
 
     def __init__(self) -> None:
-        self._incoming: list[tuple[object, Schema, Mapping[str, object]]] = []
-        self._outgoing: list[tuple[object, Schema, Mapping[str, object]]] = []
+        self._incoming: list[_Use] = []
+        self._outgoing: list[_Use] = []
 
     def incoming(self, tp: object, **extra: object) -> Schema:
         """The schema of a type that the application decodes, filled by `describe()`; `extra` is added to it."""
@@ -49,19 +52,30 @@ class Types:
 
     def describe(self) -> dict[str, Schema]:
         """Fill all schemas; gives the named ones that they refer to."""
-        description = describe([use[0] for use in self._incoming], [use[0] for use in self._outgoing])
-        uses = [*self._incoming, *self._outgoing]
-        for (_, schema, extra), found in zip(uses, [*description.incoming, *description.outgoing], strict=True):
-            schema.update(found)
-            schema.update(extra)
+        incoming, outgoing = _distinct(self._incoming), _distinct(self._outgoing)
+        description = describe([uses[0][0] for uses in incoming], [uses[0][0] for uses in outgoing])
+        described = [*description.incoming, *description.outgoing]
+        for uses, found in zip([*incoming, *outgoing], described, strict=True):
+            for _, schema, extra in uses:
+                schema.update(found)
+                schema.update(extra)
         return description.definitions
 
-    def _note(
-        self, uses: list[tuple[object, Schema, Mapping[str, object]]], tp: object, extra: Mapping[str, object]
-    ) -> Schema:
+    def _note(self, uses: list[_Use], tp: object, extra: Mapping[str, object]) -> Schema:
         schema: Schema = {}
         uses.append((tp, schema, extra))
         return schema
+
+
+def _distinct(uses: list[_Use]) -> list[list[_Use]]:
+    """Uses by type, so that each type is described once; by identity where it has no hash."""
+    found: dict[object, list[_Use]] = {}
+    for use in uses:
+        try:
+            found.setdefault((type(use[0]), use[0]), []).append(use)
+        except TypeError:
+            found[id(use)] = [use]
+    return list(found.values())
 
 
 def request_body(types: Types, body: BodyInfo) -> Content:

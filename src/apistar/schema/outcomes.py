@@ -16,13 +16,13 @@ import linecache
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, get_origin
+from typing import Any, Final, TypeGuard
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from .. import exceptions
-from ..exceptions import ConfigurationError, HTTPException, WebSocketProtocolError
-from ..injector.signature import optional_of, parameters_of, unwrapped
+from ..exceptions import HTTPException, WebSocketProtocolError
+from ..injector.signature import unwrapped
 from ..messages.docstring import Docstring
 from ..websocket import WebSocket
 from .reference import Outcome
@@ -47,6 +47,9 @@ class Outcomes:
     subprotocols: list[str] = field(default_factory=list)
 
 
+_CONNECTING: Final = ("connect", "accept")
+
+
 def outcomes_of(call: Callable[..., Any], documentation: Docstring, websocket: bool) -> Outcomes:
     """
     Read how `call` may end.
@@ -63,14 +66,16 @@ def outcomes_of(call: Callable[..., Any], documentation: Docstring, websocket: b
     node = _node_of(function)
     if node is None:
         return found
-    sockets = _sockets(call)
-    connected = _connect_line(node, sockets) if websocket else None
-    for child in ast.walk(node):
+    sockets = _sockets(node, scope) if websocket else frozenset()
+    nodes = list(ast.walk(node))
+    calls = [(child, child.func.attr) for child in nodes if isinstance(child, ast.Call) and _is_of(child.func, sockets)]
+    connected = min((child.lineno for child, method in calls if method in _CONNECTING), default=None)
+    for child in nodes:
         if isinstance(child, ast.Raise) and child.exc is not None:
             cls, arguments = _construction(child.exc, scope)
             _raised(found, cls, arguments, "", denied=connected is None or child.lineno < connected)
-        elif isinstance(child, ast.Call) and _is_method_of(child.func, sockets):
-            _called(found, child, scope)
+    for child, method in calls:
+        _called(found, method, _arguments(child, scope))
     return found
 
 
@@ -100,10 +105,8 @@ def _raised(found: Outcomes, cls: object, arguments: dict[int | str, object], te
             found.closes.append(Outcome(code, text or (detail if isinstance(detail, str) else "")))
 
 
-def _called(found: Outcomes, call: ast.Call, scope: _Scope) -> None:
-    assert isinstance(call.func, ast.Attribute)
-    arguments = _arguments(call, scope)
-    match call.func.attr:
+def _called(found: Outcomes, method: str, arguments: dict[int | str, object]) -> None:
+    match method:
         case "close":
             code, reason = arguments.get("code", arguments.get(0, 1000)), arguments.get("reason", arguments.get(1))
             if isinstance(code, int) and (code != 1000 or reason):
@@ -181,41 +184,39 @@ def _dotted(node: ast.expr) -> list[str]:
     return []
 
 
-def _sockets(call: Callable[..., Any]) -> frozenset[str]:
+def _sockets(node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _Scope) -> frozenset[str]:
     """Names of the parameters that are WebSockets."""
-    try:
-        parameters = parameters_of(call)
-    except ConfigurationError:
-        return frozenset()
-    annotations = ((p.name, optional_of(p.annotation) or p.annotation) for p in parameters)
-    return frozenset(name for name, annotation in annotations if (get_origin(annotation) or annotation) is WebSocket)
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return frozenset(argument.arg for argument in arguments if _is_socket(argument.annotation, scope))
 
 
-def _is_method_of(function: ast.expr, names: frozenset[str]) -> bool:
+def _is_socket(annotation: ast.expr | None, scope: _Scope) -> bool:
+    match annotation:
+        case ast.Constant(str() as text):
+            return _is_socket(ast.parse(text, mode="eval").body, scope)
+        case ast.BinOp(left, ast.BitOr(), right):
+            return _is_socket(left, scope) or _is_socket(right, scope)
+        case ast.Subscript(value):
+            return _is_socket(value, scope)
+        case ast.Name() | ast.Attribute():
+            return scope.value(annotation) is WebSocket
+        case _:
+            return False
+
+
+def _is_of(function: ast.expr, names: frozenset[str]) -> TypeGuard[ast.Attribute]:
+    """Whether this is a method of one of these names."""
     return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in names
 
 
-def _connect_line(node: ast.AST, sockets: frozenset[str]) -> int | None:
-    """The first line on which a WebSocket is connected."""
-    lines = [
-        child.lineno
-        for child in ast.walk(node)
-        if isinstance(child, ast.Call)
-        and _is_method_of(child.func, sockets)
-        and isinstance(child.func, ast.Attribute)
-        and child.func.attr in ("connect", "accept")
-    ]
-    return min(lines, default=None)
-
-
-def _node_of(function: Callable[..., Any]) -> ast.AST | None:
+def _node_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The syntax tree of a function, from its file, which is parsed once."""
     code = getattr(function, "__code__", None)
     return _functions(code.co_filename).get(code.co_firstlineno) if code is not None else None
 
 
 @functools.lru_cache(maxsize=256)
-def _functions(filename: str) -> dict[int, ast.AST]:
+def _functions(filename: str) -> dict[int, ast.FunctionDef | ast.AsyncFunctionDef]:
     """The functions of a file by the line of their first decorator, or of their `def`."""
     try:
         with warnings.catch_warnings():
@@ -226,7 +227,7 @@ def _functions(filename: str) -> dict[int, ast.AST]:
     return dict(_numbered(tree))
 
 
-def _numbered(tree: ast.AST) -> Iterator[tuple[int, ast.AST]]:
+def _numbered(tree: ast.AST) -> Iterator[tuple[int, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node

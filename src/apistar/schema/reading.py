@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar, cast
 
@@ -25,6 +25,7 @@ from ..injector.signature import optional_of, unwrapped
 from ..limits import Limits
 from ..messages.docstring import Docstring, parse
 from ..messages.message_types import MessageTypes
+from ..messages.spelling import strip
 from ..routing import Entry, MountEntry, RouteKind
 from .contents import Types, messages_of, request_body, response_of, subprotocols_of
 from .outcomes import Outcomes, forget_sources, outcomes_of
@@ -86,6 +87,14 @@ def read(entries: Iterable[Entry[T] | MountEntry], info: Info = Info()) -> Refer
     return Reference(info, tuple(reader.operations), tuple(reader.channels), definitions, reader.security)
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a callable says of itself."""
+
+    docstring: Docstring
+    outcomes: Outcomes
+
+
 class _Reader:
     def __init__(self) -> None:
         self.types = Types()
@@ -93,6 +102,7 @@ class _Reader:
         self.channels: list[Channel] = []
         self.security: dict[str, SecurityScheme] = {}
         self._ids: set[str] = set()
+        self._facts: dict[Callable[..., Any], _Facts] = {}
 
     def read(self, entry: Entry[T]) -> None:
         route, compiled = entry.route, entry.target
@@ -102,19 +112,27 @@ class _Reader:
         websocket = entry.kind is RouteKind.WEBSOCKET
         calls: list[Callable[..., Any]] = [step.call for step, _ in steps if step.origin and _component_of(step)]
         before = [*calls, *(plan.call for plan in hooks.on_request)]
-        docstrings = {call: parse(inspect.getdoc(unwrapped(call))) for call in [route.handler, *before]}
-        outcomes = [outcomes_of(route.handler, docstrings[route.handler], websocket)]
-        outcomes.extend(outcomes_of(call, docstrings[call], False) for call in before)
-        documentation = self._documentation(entry, docstrings[route.handler])
-        parameters = self._parameters(steps, docstrings.values(), entry)
+        docstring = parse(inspect.getdoc(unwrapped(route.handler)))
+        facts = [_Facts(docstring, outcomes_of(route.handler, docstring, websocket)), *map(self._facts_of, before)]
+        outcomes = [fact.outcomes for fact in facts]
+        documentation = self._documentation(entry, docstring)
+        parameters = self._parameters(steps, [fact.docstring for fact in facts], entry)
         security = self._security(steps)
         if websocket:
             self.channels.append(self._channel(entry, documentation, parameters, outcomes, security))
         else:
             body = next((step.about for step, _ in steps if isinstance(step.about, BodyInfo)), None)
             operation = self._operation(entry, documentation, parameters, body, outcomes, security)
-            returns = docstrings[route.handler].entries.get("Returns", {}).get("")
+            returns = docstring.entries.get("Returns", {}).get("")
             self.operations.append(replace(operation, status_description=returns) if returns else operation)
+
+    def _facts_of(self, call: Callable[..., Any]) -> _Facts:
+        """What is known of a component's `resolve`, or of a hook; many routes share them."""
+        function = unwrapped(call)
+        if function not in self._facts:
+            docstring = parse(inspect.getdoc(function))
+            self._facts[function] = _Facts(docstring, outcomes_of(call, docstring, False))
+        return self._facts[function]
 
     def _operation(
         self,
@@ -226,7 +244,7 @@ class _Reader:
             schema,
             required or in_path,
             description,
-            converted=in_path and entry.converters.get(info.name) is not None,
+            converted=in_path and strip(info.annotation) is not str,
             rest=any(segment.rest and segment.text == info.name for segment in entry.path.segments),
         )
 
