@@ -121,7 +121,8 @@ export class Court {
 export class Talk {
   constructor(section) {
     this.people = section.querySelector(".people");
-    this.list = section.querySelector(".talk");
+    this.room = section.querySelector(".talk");
+    this.list = this.room.querySelector("ol");
     this.begin();
   }
 
@@ -148,7 +149,7 @@ export class Talk {
     const item = element("li", mine ? "mine" : "");
     item.append(element("b", "", news.by), element("span", "", news.text));
     this.list.append(item);
-    this.list.scrollTop = this.list.scrollHeight;
+    this.room.scrollTop = this.room.scrollHeight;
   }
 
   ended() {
