@@ -44,6 +44,8 @@ from .websocket import WebSocket
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
 
+    from .schema.reference import Reference
+
 
 class ASyncApp:
     """
@@ -62,6 +64,8 @@ class ASyncApp:
         allowed_hosts: Names that this application answers to; every name where nothing is given.
         limits: Of every connection; a route's own override single fields.
         observer: Told of every event of every WebSocket.
+        schema_url: Where the OpenAPI and AsyncAPI documents are served; `None` serves none.
+        title, version, description, servers: What the documents say of the application.
 
     Raises:
         ConfigurationError: If routes, handlers, components or hooks contradict each other.
@@ -82,6 +86,11 @@ class ASyncApp:
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
         observer: Observer | None = None,
+        schema_url: str | None = "/schema/",
+        title: str = "API",
+        version: str = "0.1.0",
+        description: str = "",
+        servers: Sequence[str] = (),
     ) -> None:
         self.limits = limits
         self.observer = observer
@@ -93,7 +102,9 @@ class ASyncApp:
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self._templates = _templates(template_dir, self, static_url)
         mounts = [Mount(static_url.rstrip("/"), _static_files(static_dir))] if static_dir else []
-        self.router: Router[Operation] = Router(table([*routes, *mounts], self._compiler.compile))
+        self._about = (title, version, description, tuple(servers))
+        schema = _schema_routes(schema_url, self.reference) if schema_url is not None else []
+        self.router: Router[Operation] = Router(table([*routes, *mounts, *schema], self._compiler.compile))
         self.injector.finish()
         self._lifespan = Lifespan(self, self.injector, lifespan)
         self._stack = _wrapped(self._dispatch, middleware)
@@ -183,6 +194,15 @@ class ASyncApp:
         finally:
             self._admission.leave()
 
+    def reference(self) -> Reference:
+        """Describe the application: every documented route, as the schema documents show it."""
+        from .schema.reading import read
+        from .schema.reference import Info, Server
+
+        title, version, description, servers = self._about
+        info = Info(title, version, description, tuple(Server(url) for url in servers))
+        return read(self.router.entries, info)
+
     def reverse_url(self, name: str, **parameters: object) -> str:
         """
         The URL of a route by its name; `include:route` for one below an `Include`.
@@ -228,6 +248,12 @@ def _wrapped(app: ASGIApp, middleware: Sequence[Any]) -> ASGIApp:
             positional = rest[0] if len(rest) == 2 else ()
             app = factory(app, *positional, **options)
     return app
+
+
+def _schema_routes(url: str, reference: Callable[[], Reference]) -> list[Route]:
+    from .schema.endpoints import schema_routes
+
+    return schema_routes(url, reference)
 
 
 def _static_files(directory: str) -> ASGIApp:
