@@ -155,7 +155,11 @@ def test_websocket_and_http_do_not_answer_for_each_other() -> None:
 
 
 def test_mount_takes_what_no_route_takes() -> None:
-    items = [Mount("/api", nothing), Route("/api/own", "GET", handler), Route("/{+rest}", "GET", handler)]
+    items: list[Mount | Route] = [
+        Mount("/api", nothing),
+        Route("/api/own", "GET", handler),
+        Route("/{+rest}", "GET", handler),
+    ]
     router = Router(table(items, compiler({})))
     assert router.match("/api/own", "GET").target.url == "/api/own"
     for path in ("/api", "/api/", "/api/x/y"):
