@@ -14,7 +14,7 @@ import functools
 import inspect
 import linecache
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
@@ -47,6 +47,9 @@ class Outcomes:
     subprotocols: list[str] = field(default_factory=list)
 
 
+_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement holds statements."""
+
 _CONNECTING: Final = ("connect", "accept")
 
 
@@ -67,7 +70,7 @@ def outcomes_of(call: Callable[..., Any], documentation: Docstring, websocket: b
     if node is None:
         return found
     sockets = _sockets(node, scope) if websocket else frozenset()
-    nodes = list(ast.walk(node))
+    nodes = list(_walk(node.body))
     calls = [(child, child.func.attr) for child in nodes if isinstance(child, ast.Call) and _is_of(child.func, sockets)]
     connected = min((child.lineno for child, method in calls if method in _CONNECTING), default=None)
     for child in nodes:
@@ -228,6 +231,24 @@ def _functions(filename: str) -> dict[int, ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def _numbered(tree: ast.AST) -> Iterator[tuple[int, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node
+        for block in _BLOCKS:
+            waiting.extend(getattr(node, block, ()))
+
+
+def _walk(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes and all that they hold, those in nested functions included."""
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                waiting.extend(item for item in value if isinstance(item, ast.AST))
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                waiting.append(value)
