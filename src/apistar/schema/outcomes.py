@@ -70,10 +70,12 @@ def outcomes_of(call: Callable[..., Any], documentation: Docstring, websocket: b
     if node is None:
         return found
     sockets = _sockets(node, scope) if websocket else frozenset()
-    nodes = list(_walk(node.body))
-    calls = [(child, child.func.attr) for child in nodes if isinstance(child, ast.Call) and _is_of(child.func, sockets)]
+    expressions = _walk(node.body) if sockets else ()
+    calls = [
+        (call, call.func.attr) for call in expressions if isinstance(call, ast.Call) and _is_of(call.func, sockets)
+    ]
     connected = min((child.lineno for child, method in calls if method in _CONNECTING), default=None)
-    for child in nodes:
+    for child in _statements(node):
         if isinstance(child, ast.Raise) and child.exc is not None:
             cls, arguments = _construction(child.exc, scope)
             _raised(found, cls, arguments, "", denied=connected is None or child.lineno < connected)
@@ -231,11 +233,17 @@ def _functions(filename: str) -> dict[int, ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def _numbered(tree: ast.AST) -> Iterator[tuple[int, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
+    for node in _statements(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """The statements of a tree, those inside of others included."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
         for block in _BLOCKS:
             waiting.extend(getattr(node, block, ()))
 
