@@ -134,9 +134,15 @@ class Incoming(Outgoing):
 
     @types.coroutine
     def receive(self) -> Generator[object, None, Data]:
-        while (message := self.receive_nowait()) is None:
+        while (message := self._ready) is None:
+            if self.ending is not None:
+                raise self._disconnect()
             self._asyncio_future_blocking = True
             yield self
+        if self._inbox is None:
+            self._ready = None
+        else:
+            self._shift(self._inbox)
         return message
 
     def _wake(self) -> None:
