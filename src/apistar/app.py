@@ -99,12 +99,12 @@ class ASyncApp:
         self._hosts = HostCheck(allowed_hosts)
         self._origins = OriginCheck(allowed_origins)
         self._admission = Admission()
-        self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self._templates = _templates(template_dir, self, static_url)
         mounts = [Mount(static_url.rstrip("/"), _static_files(static_dir))] if static_dir else []
         self._about = (title, version, description, tuple(servers))
         schema = _schema_routes(schema_url, self.reference) if schema_url is not None else []
         self.router: Router[Operation] = Router(table([*routes, *mounts, *schema], self._compiler.compile))
+        self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         self._lifespan = Lifespan(self, self.injector, lifespan)
         self._stack = _wrapped(self._dispatch, middleware)

@@ -31,6 +31,8 @@ class RouteCompiler:
         self._injector = injector
         self._hooks = [_hook(hook) for hook in hooks]
         self._limits = limits
+        # Names that are local to the functions in which routes were written; hooks may use them for every route.
+        self._namespace: dict[str, Any] = {}
         self._codecs = {codec.subprotocol or codec.name.lower(): codec for codec in codecs}
 
     def compile(self, route: Route, path: Path, documented: bool = True) -> Operation:
@@ -57,7 +59,8 @@ class RouteCompiler:
 
     def _compile(self, route: Route, path: Path, kind: RouteKind, style: Style, documented: bool) -> Operation:
         site = Site(kind, tuple(path.names), self._codecs_of(route))
-        program = self._injector.program(site, route.namespace)
+        self._namespace.update(route.namespace or {})
+        program = self._injector.program(site, self._namespace)
         hooks = self._hook_plans(program, site)
         plan = program.plan(route.handler)
         if style is Style.GENERATOR:
@@ -85,7 +88,7 @@ class RouteCompiler:
 
     def unrouted(self, kind: RouteKind) -> Operation:
         """The operation of a request that no route takes: hooks run, those that need a route do not."""
-        program = self._injector.program(Site(kind))
+        program = self._injector.program(Site(kind), self._namespace)
         hooks = self._hook_plans(program, Site(kind), lenient=True)
         plan = program.plan(_nothing)
         return Operation(None, kind, "no route", program, plan, Style.ASYNC, hooks, self._limits)

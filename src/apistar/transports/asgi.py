@@ -16,13 +16,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from typing import Final
+from typing import Final, cast
 
 from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
 from ..observer import Observer
 from ..types import BytesLike, Data, Event, Receive, Scope, Send
-from .stepping import FirstStep
+from .stepping import Started, first_step
 from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
 
 LEARN_TIMEOUT_S: Final = 1.0
@@ -52,6 +52,7 @@ class ASGITransport:
         "_send",
         "_sending",
         "_started",
+        "_surely_small",
         "_unanswered",
         "_waiters",
         "capabilities",
@@ -75,6 +76,7 @@ class ASGITransport:
         self._sending = False
         self._unanswered = False
         self._started = False
+        self._surely_small = -1
         self._direct = False
         self._reader: asyncio.Task[None] | None = None
         self._reader_wanted = False
@@ -92,6 +94,8 @@ class ASGITransport:
         self._on_end = on_end
         self._limits = limits
         self._observer = observer
+        # A character takes at most four bytes; what is this short needs no counting.
+        self._surely_small = limits.max_message_bytes // 4 if observer is None else -1
         self._route = route
 
     # The handshake
@@ -145,15 +149,11 @@ class ASGITransport:
     async def receive(self) -> Data:
         self._unanswered = False
         while True:
-            message = self.receive_nowait()
-            if message is not None:
-                return message
-            if self._reader is not None:
-                self._readable = asyncio.get_running_loop().create_future()
-                try:
-                    await self._readable
-                finally:
-                    self._readable = None
+            if self._inbox or self.ending is not None or self._reader is not None:
+                message = self.receive_nowait()
+                if message is not None:
+                    return message
+                await self._until_readable()
                 continue
             self._direct = True
             try:
@@ -162,9 +162,20 @@ class ASGITransport:
                 self._direct = False
                 if self._reader_wanted:
                     self._start_reader()
+            text: str | None = event.get("text")
+            message = cast("bytes | None", event.get("bytes")) if text is None else text
+            if message is not None and len(message) <= self._surely_small and self.ending is None:
+                return message
             message = await self._taken(event)
             if message is not None:
                 return message
+
+    async def _until_readable(self) -> None:
+        self._readable = asyncio.get_running_loop().create_future()
+        try:
+            await self._readable
+        finally:
+            self._readable = None
 
     def _start_reader(self) -> None:
         if self._direct:
@@ -190,7 +201,7 @@ class ASGITransport:
         if event["type"] == "websocket.receive":
             if self.ending is not None:
                 return None  # RFC 6455 §5.5.1: nothing counts after a Close
-            text = event.get("text")
+            text: str | None = event.get("text")
             message: Data = event["bytes"] if text is None else text
             size = len(message) if text is None else _utf8_size(text, self._limits.max_message_bytes)
             if size > self._limits.max_message_bytes:
@@ -212,10 +223,10 @@ class ASGITransport:
         # The first step is taken here: most servers take a message without waiting, and then there is nothing to await.
         self._sending = True
         try:
-            step = FirstStep(self._send(event))
+            step = first_step(self._send(event))
         except (OSError, RuntimeError) as error:
             return self._refused(error)
-        if step.done:
+        if step is None:
             self._sending = False
             return None
         return self._waited(step)
@@ -231,29 +242,30 @@ class ASGITransport:
     def _event(self, data: str | BytesLike, text: bool) -> Event:
         if self.ending is not None:
             raise WebSocketDisconnect(self.ending.code, self.ending.reason)
-        if self._unanswered and self._reader is None:
+        if not self._unanswered:
+            self._unanswered = True
+        elif self._reader is None:
             self._start_reader()
-        self._unanswered = True
         if self._observer is not None:
             self._observer.sent(self._route, len(data))
-        if not text:
-            return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
-        return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
+        if text:
+            return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
+        return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
 
     async def _deliver(self, event: Event) -> None:
         """Hand one event of the outbox to the server."""
         self._sending = True
         try:
-            step = FirstStep(self._send(event))
+            step = first_step(self._send(event))
         except (OSError, RuntimeError) as error:
             await self._refused(error)
         else:
-            if not step.done:
+            if step is not None:
                 await self._waited(step)
         finally:
             self._sending = False
 
-    async def _waited(self, step: FirstStep) -> None:
+    async def _waited(self, step: Started) -> None:
         """Go on with a send that waits; only then the clock runs."""
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):

@@ -1,32 +1,25 @@
 """
 The first step of an awaitable, taken at once.
 
-An ASGI server's `send` seldom waits. Taking its first step by hand tells whether it does, so that a time limit is
-armed only for the sends that need one (a timer per message costs more than the message).
+An ASGI server's `send` seldom waits. Taking its first step by hand tells whether it does, so that a coroutine and a
+time limit are made only for the sends that need them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Generator
+from types import CoroutineType
 from typing import Any
 
 
-class FirstStep:
-    """
-    An awaitable that has been started; `await` it to go on, unless it is `done`.
+class Started:
+    """An awaitable after its first step; `await` it to go on."""
 
-    Whatever the first step raises is raised by the constructor.
-    """
+    __slots__ = ("_first", "_iterator")
 
-    __slots__ = ("_first", "_iterator", "done")
-
-    def __init__(self, awaitable: Awaitable[None]) -> None:
-        self._iterator = awaitable.__await__()
-        self.done = False
-        try:
-            self._first = next(self._iterator)
-        except StopIteration:
-            self.done = True
+    def __init__(self, iterator: Any, first: Any) -> None:
+        self._iterator = iterator
+        self._first = first
 
     def __await__(self) -> Generator[Any, Any, None]:
         waiting = self._first
@@ -44,3 +37,17 @@ class FirstStep:
                 waiting = step[0](step[1])
             except StopIteration:
                 return
+
+
+def first_step(awaitable: Awaitable[None]) -> Started | None:
+    """
+    Start an awaitable; `None` if it is done.
+
+    Whatever the first step raises is raised here.
+    """
+    iterator: Any = awaitable if type(awaitable) is CoroutineType else iter(awaitable.__await__())
+    try:
+        first = iterator.send(None) if type(iterator) is CoroutineType else next(iterator)
+    except StopIteration:
+        return None
+    return Started(iterator, first)
