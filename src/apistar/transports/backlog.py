@@ -122,11 +122,10 @@ class Backlog:
         """Whether it has been full without moving for `send_timeout_s`; asked a few times within that."""
         if self.stuck_since is None:
             return False
-        if not self.has_line and self.has_room(1):
-            self.stuck_since = None
-            return False
         mark = self.progress
         if mark != self._mark:
+            # It moves. If nobody is in line, whoever is refused next begins to watch again.
             self._mark = mark
-            self.stuck_since = now
+            self.stuck_since = now if self.has_line else None
+            return False
         return now >= self.stuck_since + self._limits.send_timeout_s
