@@ -92,7 +92,6 @@ class Limits:
         return dataclasses.replace(base, **{name: getattr(self, name) for name in self._given})
 
 
-
 def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and value > 0
 

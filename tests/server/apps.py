@@ -41,11 +41,10 @@ async def http(scope: Event, receive: Receive, send: Send) -> None:
         event = await receive()
         body += event.get("body", b"")
         more = event.get("more_body", False)
-    if scope["path"] == "/block":
-        time.sleep(1000)
-    if scope["path"] == "/slow":
+    path = scope["path"].removeprefix(scope["root_path"])
+    if path == "/slow":
         await asyncio.Event().wait()
-    if scope["path"] == "/endings":
+    if path == "/endings":
         body = json.dumps(scope["state"]["endings"]).encode()
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -152,6 +151,7 @@ async def send_late(scope: Event, receive: Receive, send: Send) -> None:
 async def wrong_order(scope: Event, receive: Receive, send: Send) -> None:
     """Sends before accepting, accepts twice, and tells what that raised."""
     told = []
+    event: Event
     for event in (
         {"type": "websocket.send", "text": "early"},
         {"type": "websocket.accept"},
@@ -197,7 +197,7 @@ async def block(scope: Event, receive: Receive, send: Send) -> None:
     """A handler that stops the loop."""
     await send({"type": "websocket.accept"})
     await receive()
-    time.sleep(1000)
+    time.sleep(1000)  # noqa: ASYNC251 — what no handler may do
 
 
 async def finish(scope: Event, receive: Receive, send: Send) -> None:

@@ -42,7 +42,7 @@ def handshake(
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response, and whether TCP was closed behind it."""
+    """An HTTP response; of a header that comes twice the last one."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -50,24 +50,25 @@ class Answer:
 
 
 def read_answer(sock: socket.socket) -> Answer:
-    """Read one response; what follows the head belongs to it up to its length."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = sock.recv(65536)
-        assert more, f"the server closed after {data!r}"
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
+    """Read one response and not a byte more: frames may follow."""
+    head = read_head(sock)
     first, *lines = head.split(b"\r\n")
     headers = {}
     for line in lines:
         name, _, value = line.partition(b":")
         headers[name.lower()] = value.strip()
-    length = int(headers.get(b"content-length", b"0"))
-    while len(body) < length:
-        more = sock.recv(65536)
-        assert more, "the server closed within the body"
-        body += more
+    body = _read(sock, int(headers.get(b"content-length", b"0")))
     return Answer(int(first.split()[1]), headers, body)
+
+
+def read_head(sock: socket.socket) -> bytes:
+    """The head of one response, without the empty line."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)
+        assert byte, f"the server closed after {head!r}"
+        head += byte
+    return head[:-4]
 
 
 def read_to_end(sock: socket.socket) -> bytes:

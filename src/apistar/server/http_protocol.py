@@ -170,7 +170,7 @@ class HTTPProtocol(HttpToolsProtocol):
                 self._bad("header 'host' is no host with an optional port")
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
-        headers.append((name, value))
+        headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -262,10 +262,7 @@ class Incoming(Outgoing):
             self._inbox_bytes += len(message)
         if self._paused or self._tcp is None:
             return
-        if (
-            len(self._inbox) + 1 >= limits.inbox_messages
-            or self._inbox_bytes + len(self._ready) >= limits.inbox_bytes
-        ):
+        if len(self._inbox) + 1 >= limits.inbox_messages or self._inbox_bytes + len(self._ready) >= limits.inbox_bytes:
             self._paused = True
             self._tcp.pause_reading()
 

@@ -1,0 +1,53 @@
+"""
+The documents in front of other people's validators.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from apistar.schema.openapi import Document
+from tests.requirements import NODE_FOLDER
+
+SCRIPT = """
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+const { Parser } = createRequire(process.argv[1] + '/')('@asyncapi/parser');
+const found = await new Parser().parse(readFileSync(0, 'utf8'));
+console.log(JSON.stringify({
+  parsed: found.document !== undefined,
+  diagnostics: found.diagnostics.map(one => ({ code: one.code, message: one.message, path: one.path.join('.') })),
+}));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What AsyncAPI's own parser says.
+
+    Attributes:
+        parsed: Whether it took the document.
+        complaints: Errors, warnings and hints but for one: that 3.1 is newer than the 3.0 we write.
+    """
+
+    parsed: bool
+    complaints: list[str]
+
+
+def judge_asyncapi(document: Document) -> Verdict:
+    """Have npm's `@asyncapi/parser` read a document."""
+    result = subprocess.run(
+        ["node", "--input-type=module", "-e", SCRIPT, str(Path(NODE_FOLDER).resolve())],
+        input=json.dumps(document),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found = json.loads(result.stdout)
+    complaints = [one for one in found["diagnostics"] if one["code"] != "asyncapi-latest-version"]
+    return Verdict(found["parsed"], [f"{one['path']}: {one['message']}" for one in complaints])
