@@ -56,7 +56,8 @@ ROOMS: Final[dict[str, frozenset[str]]] = {
     "server": frozenset({"transports"}),
     # the edges
     "testing": frozenset({"http"}),
-    "cli": BELOW_THE_APP | {"app", "wsgi", "server", "testing"},
+    "cli": BELOW_THE_APP | {"__init__", "app", "wsgi", "server", "testing"},
+    "__main__": frozenset({"cli"}),
     "__init__": BELOW_THE_APP | {"app", "wsgi", "server", "testing"},
 }
 

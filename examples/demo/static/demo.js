@@ -129,6 +129,13 @@ function freshName() {
   return name;
 }
 
+/** Scroll the row of links sideways; `scrollIntoView` would also move where the Tab key begins. */
+function reveal(link) {
+  const row = link.closest(".index");
+  const [inner, outer] = [link.getBoundingClientRect(), row.getBoundingClientRect()];
+  row.scrollLeft += Math.max(inner.right - outer.right, 0) || Math.min(inner.left - outer.left, 0);
+}
+
 async function show(name) {
   const exhibit = exhibits.get(name) ?? shown ?? exhibits.get("hello");
   if (shown === exhibit) return;
@@ -138,7 +145,7 @@ async function show(name) {
     if (other === exhibit) other.link.setAttribute("aria-current", "page");
     else other.link.removeAttribute("aria-current");
   }
-  exhibit.link.scrollIntoView({ block: "nearest", inline: "nearest" });
+  reveal(exhibit.link);
   document.title = `${exhibit.section.querySelector("h1").textContent} · API Star`;
   ladder.show(exhibit.connection.wire);
   exhibit.tell();

@@ -1,0 +1,5 @@
+"""The command `apistar`."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,45 @@
+"""
+`apistar`: the group of commands, each imported when it is used.
+
+Exit codes: 0 all is well · 1 the command says what is wrong · 2 the command line is wrong
+· 3 the server could not start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from .. import __version__
+from ..exceptions import ConfigurationError
+from .failure import Failure
+
+COMMANDS: Final = ("run",)
+"""Each is a module here, with a command of the same name."""
+
+
+class Commands(click.Group):
+    """Imports a command when it is asked for; a `ConfigurationError` that leaves it is told as its own text."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise Failure(error.detail) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="apistar")
+def main() -> None:
+    """API Star: typed, real-time APIs in Python."""
