@@ -16,6 +16,7 @@ from typing import Final
 from ..limits import Limits
 from .frames import PONG, header
 from .outbox import Outbox
+from .pieces import write_pieces
 
 BATCH_BYTES: Final = 64 * 1024
 """Of waiting messages that are written at once."""
@@ -86,14 +87,14 @@ class Backlog:
             pong, self.pong = self.pong, None
             self._tcp.write(header(PONG, len(pong)) + pong)
         while self._outbox.waiting_messages and not self.blocked:
-            self._tcp.writelines(self._batch(BATCH_BYTES))
+            write_pieces(self._tcp, self._batch(BATCH_BYTES))
         if not self.blocked:
             self._outbox.call_next(self._loop)
 
     def write_all(self) -> None:
         """Hand everything to TCP's buffer, for a Close that follows."""
         if self._outbox.waiting_messages:
-            self._tcp.writelines(self._batch(sys.maxsize))
+            write_pieces(self._tcp, self._batch(sys.maxsize))
 
     def end(self) -> int:
         """Let everybody in line go, and drop what is left; the number of dropped messages."""

@@ -21,6 +21,7 @@ from .backlog import Backlog
 from .deflate import SMALL_BYTES, Deflate
 from .frames import BINARY, RSV1, TEXT, header
 from .picows_connection import FrameListener, Parser
+from .pieces import write_pieces
 from .transport import Ending
 
 COPIED_BYTES: Final = 1024
@@ -146,7 +147,7 @@ class Outgoing(FrameListener):
         if len(payload) <= COPIED_BYTES:
             self._tcp.write(head + payload)
         else:
-            self._tcp.writelines((head, payload))
+            write_pieces(self._tcp, (head, payload))
 
     def _settle(self) -> None:
         """Take the short way again if nothing is in it."""
