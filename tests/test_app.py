@@ -41,6 +41,35 @@ def test_http_and_websocket_share_a_url() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ("/one/", "/one"),
+        ("/two", "/two/"),
+        ("/two?a=1&b=%C3%A4", "/two/?a=1&b=%C3%A4"),
+        ("/mounted/one/", "/mounted/one"),
+        ("/users/a%2Fb:c", None),
+        ("/users/%C3%A4:c", "/users/%C3%A4%3Ac/"),
+        ("//two", None),
+        ("/two//", None),
+        ("/socket/", None),
+        ("/", None),
+    ],
+)
+def test_request_with_the_other_slash_is_redirected(asked: str, there: str | None) -> None:
+    def user(name: str) -> str:
+        return name
+
+    routes = [Route("/one", handler=page), Route("/two/", handler=page), Route("/users/{name}/", handler=user)]
+    mounted = Mount("/mounted", ASyncApp(routes))
+    client = TestClient(ASyncApp([*routes, mounted, Route("/socket", handler=echo)]))
+    response = client.get(asked, follow_redirects=False)
+    assert response.status_code == (404 if there is None else 307)
+    if there is not None:
+        assert response.headers["location"].startswith(("./", "../"))
+        assert client.get(asked, follow_redirects=True).url.raw_path.decode() == there
+
+
+@pytest.mark.parametrize(
     ("routes", "sentence"),
     [
         (lambda: [Route("/{room}", "GET", page)], "page .* takes no parameter 'room', which '/{room}' has"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from .components import (
     BodySource,
@@ -29,7 +29,7 @@ from .components import (
     WebSocketSource,
 )
 from .dispatch import Lifespan, Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
-from .exceptions import ConfigurationError, HTTPException
+from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.responses import problem_of
 from .injector import Component, Injector
 from .limits import DEFAULTS, Limits
@@ -144,6 +144,11 @@ class ASyncApp:
                 self._hosts.check(scope)
             match = self.router.match(_path(scope), scope["method"])
         except HTTPException as refusal:
+            elsewhere = self.router.other_slash(_path(scope), scope["method"]) if type(refusal) is NotFound else None
+            if elsewhere is not None:
+                query = scope["query_string"].decode("latin-1")
+                await RedirectResponse(f"{elsewhere}?{query}" if query else elsewhere)(scope, receive, send)
+                return
             exchange = Exchange(scope, receive, send, self.limits)
             await serve_http(self._unrouted, exchange, refusal)
             return

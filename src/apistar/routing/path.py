@@ -2,7 +2,7 @@
 URL templates: `/chat/{room}` and `/files/{+rest}`.
 
 A parameter is a whole segment. `{name}` takes one segment that is not empty; `{+name}` comes last and takes the rest
-of the path, which may be empty. A trailing slash is part of the template: there is no redirect.
+of the path, which may be empty. A trailing slash is part of the template.
 
 Sources: RFC 3986 §3.3 (segments), RFC 6570 §3.2.3 (`{+name}`).
 """

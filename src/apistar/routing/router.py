@@ -13,10 +13,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
-from ..exceptions import MethodNotAllowed, NotFound, RouteConfigurationError, UpgradeRequired, UsageError
+from ..exceptions import HTTPException, MethodNotAllowed, NotFound, RouteConfigurationError, UpgradeRequired, UsageError
 from .converters import NO_MATCH, Converter
 from .path import DOTS, Path, is_plain
 from .route import Mount, Route, RouteKind
@@ -190,6 +191,23 @@ class Router(Generic[T]):
         if match is None:
             raise NotFound(f"no WebSocket is at {path}")
         return match
+
+    def other_slash(self, path: str, method: str) -> str | None:
+        """
+        Where a request goes that has one slash too many or too few at its end: the same path with the other end.
+
+        The answer is relative to the path of the request (RFC 3986 §5.2), so that no Host header, proxy or prefix has a
+        part in it. `None` where nothing is there either.
+        """
+        other = path[:-1] if path.endswith("/") else f"{path}/"
+        if not other.strip("/") or other.endswith("//") or path.endswith("//"):
+            return None
+        try:
+            self.match(other, method)
+        except HTTPException:
+            return None
+        last = quote(other.rstrip("/").rpartition("/")[2], safe="")
+        return f"../{last}" if path.endswith("/") else f"./{last}/"
 
     def _match(self, path: str, method: str | None, refused: list[Entry[T]]) -> Match[T] | None:
         """The first that has the path and takes the method (`None`: a WebSocket); others that have it are `refused`."""
