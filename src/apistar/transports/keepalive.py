@@ -3,6 +3,7 @@ When to ping, when a peer counts as vanished, and when as idle. Pure reckoning o
 
 A peer that gives any sign of life after our ping is not lost, even if its pong is late: the pong may stand behind a
 long message. Time during which we ourselves did not read does not count either, as its pong cannot be seen.
+While a ping waits for its pong no other leaves, so that an interval shorter than the time-out does not put it off.
 
 Source: RFC 6455 §5.5.2 and §5.5.3.
 """
@@ -84,14 +85,15 @@ class Keepalive:
         if self._lost_at is not None and limits.ping_timeout_s is not None and now >= self._lost_at:
             if reading and not alive:
                 return Due.LOST
-            self._lost_at = now + limits.ping_timeout_s
-        if self._ping_at is not None and now >= self._ping_at:
+            self._lost_at = None
+        if self._lost_at is None and self._ping_at is not None and now >= self._ping_at:
             return Due.PING
         return Due.NOTHING
 
     def next_in_s(self, limits: Limits, now: float) -> float | None:
         """Seconds until the next question to `due()`; `None` where nothing is to be watched."""
-        moments = [moment for moment in (self._ping_at, self._lost_at) if moment is not None]
+        moment = self._ping_at if self._lost_at is None else self._lost_at
+        moments = [] if moment is None else [moment]
         if limits.idle_timeout_s is not None:
             moments.append(self._heard_at + limits.idle_timeout_s)
         return max(min(moments) - now, 0.0) if moments else None

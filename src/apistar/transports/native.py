@@ -226,9 +226,11 @@ class NativeTransport(Incoming):
         elif kind is CLOSE_FRAME:
             self._take_close(payload)
         elif self._keepalive is not None:
-            round_trip_s = self._keepalive.ponged(payload, self._loop.time())
+            now = self._loop.time()
+            round_trip_s = self._keepalive.ponged(payload, now)
             if round_trip_s is not None:
                 self._mark = None
+                self._schedule(now)
                 if self._observer is not None:
                     self._observer.pinged(self._route, round_trip_s)
 
