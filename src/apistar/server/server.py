@@ -23,7 +23,7 @@ from uvicorn.server import Server as UvicornServer
 
 from .configuration import Settings
 from .service import Service, existing_service
-from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, drain, reserve_of, spread_of, wait_until
+from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, counted, drain, reserve_of, spread_of, wait_until
 
 TICK_S: Final = 1.0
 """How often the Date header is renewed."""
@@ -129,13 +129,18 @@ class Server(UvicornServer):
     async def _drop(self, deadline: float) -> None:
         """Reset what is still connected and cancel what still runs."""
         connections, tasks = list(self.server_state.connections), list(self.server_state.tasks)
-        logger.warning("Dropping %d connections and cancelling %d tasks", len(connections), len(tasks))
+        logger.warning(
+            "Time is up: dropping %s, cancelling %s",
+            counted(len(connections), "connection"),
+            counted(len(tasks), "task"),
+        )
         for task in tasks:
             task.cancel("the server shuts down")
         for connection in connections:
             connection.transport.abort()
         if not await wait_until(lambda: not self.server_state.tasks, deadline):
-            logger.error("%d tasks go on although they were cancelled", len(self.server_state.tasks))
+            left = counted(len(self.server_state.tasks), "task")
+            logger.error("Cancelled, but still running: %s", left)
 
     async def _stop_application(self, deadline: float) -> None:
         try:
