@@ -12,12 +12,14 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from types import FrameType
 from typing import Final
 
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.server import Server as UvicornServer
 
@@ -80,6 +82,16 @@ class Server(UvicornServer):
             # A thread that is not a daemon would hold up the interpreter; then the watchdog stays and ends it.
             if watchdog is not None and not (self.should_exit and _lasting_threads()):
                 watchdog.stop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            logger.error("cannot listen: %s", error.strerror or error)
+            await self.lifespan.shutdown()
+            sys.exit(STARTUP_FAILURE)
+        if self.started and sockets and self.config.workers == 1:
+            self.config.announce(sockets[0])
 
     async def main_loop(self) -> None:
         tick_s = TICK_S if self.limit_max_requests is None else COUNTING_TICK_S
@@ -167,9 +179,6 @@ class Server(UvicornServer):
     def _leave_in(self, delay_s: float) -> None:
         if self._watchdog is not None:
             self._watchdog.arm(delay_s)
-
-    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
-        self.config.announce(listeners[0])
 
 
 def _lasting_threads() -> bool:
