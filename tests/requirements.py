@@ -57,6 +57,10 @@ REQUIREMENTS: Final = {
     "gcc": Requirement(_program("gcc"), "apt-get install gcc libc6-dev"),
     "netns": Requirement(_network_namespaces, "run as root on Linux, with apt-get install iproute2"),
     "node": Requirement(_program("node", "npm"), "apt-get install nodejs npm"),
+    "node-pyright": Requirement(
+        lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "pyright").is_dir(),
+        "apt-get install nodejs npm, then scripts/install",
+    ),
     "node-ws": Requirement(
         lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "ws").is_dir(),
         "apt-get install nodejs npm, then scripts/install",
@@ -65,7 +69,6 @@ REQUIREMENTS: Final = {
         lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "@asyncapi" / "parser").is_dir(),
         "apt-get install nodejs npm, then scripts/install",
     ),
-    "openssl": Requirement(_program("openssl"), "apt-get install openssl"),
     "redis": Requirement(_program("redis-server"), "apt-get install redis-server"),
 }
 

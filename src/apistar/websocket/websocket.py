@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
     from ..messages.message_types import MessageTypes
 
-    In = TypeVar("In", default=str | bytes)
-    Out = TypeVar("Out", default=str | bytes)
+    # Who only sends `Said` may be given a socket that sends `Said | Here`.
+    In = TypeVar("In", default=str | bytes, covariant=True)
+    Out = TypeVar("Out", default=str | bytes, contravariant=True)
 else:
     from typing import TypeVar
 
