@@ -13,6 +13,7 @@ from typing import Any
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
+ASGIApp = Callable[[Event, Receive, Send], Awaitable[None]]
 
 
 async def bare(scope: Event, receive: Receive, send: Send) -> None:
@@ -219,3 +220,35 @@ async def crash(scope: Event, receive: Receive, send: Send) -> None:
         if event.get("text") == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         await send({"type": "websocket.send", "text": "alive"})
+
+
+def hangs(phase: str) -> ASGIApp:
+    """An application whose start-up or shutdown never ends."""
+
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await bare({**scope, "state": {"answer": 42, "endings": []}}, receive, send)
+            return
+        await receive()
+        if phase == "startup":
+            print("startup hangs", flush=True)
+            await asyncio.Event().wait()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if phase == "fail":
+            raise ValueError("secret")
+        if phase == "block":
+            time.sleep(1000)  # noqa: ASYNC251
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    return app
+
+
+hangs_in_startup = hangs("startup")
+hangs_in_shutdown = hangs("shutdown")
+blocks_in_shutdown = hangs("block")
+fails_in_shutdown = hangs("fail")

@@ -23,6 +23,8 @@ ROOT: Final = Path(__file__).parent.parent.parent
 START_TIMEOUT_S: Final = 20.0
 APISTAR: Final = "import json, sys; from apistar.server import run; run(**json.loads(sys.argv[1]))"
 UVICORN: Final = "import json, sys; import uvicorn; uvicorn.run(**json.loads(sys.argv[1]))"
+ASYNCIO: Final = f"import sys; sys.modules['uvloop'] = None; {APISTAR}"
+"""On asyncio's own loop, as where uvloop does not run."""
 LIMITS: Final = (
     "import json, sys; from apistar import Limits; from apistar.server import run; "
     "options = json.loads(sys.argv[1]); options['limits'] = Limits(**options['limits']); run(**options)"
@@ -84,7 +86,13 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> Iterator[ServerProcess]:
-    """Run a server until the block is left; its options are `run()`'s or uvicorn's."""
+    """
+    Run a server until the block is left.
+
+    Args:
+        options: `run()`'s or uvicorn's; and `answer=False`, not to wait until it accepts connections.
+    """
+    answer = options.pop("answer", True)
     port = options.setdefault("port", free_port())
     uds = options.get("uds")
     path = folder / f"server-{port}.log"
@@ -101,7 +109,8 @@ def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> I
     ):
         server = ServerProcess(process, port, uds, path)
         try:
-            wait_for(lambda: answers(server), f"the server to answer:\n{server.log}", START_TIMEOUT_S)
+            if answer:
+                wait_for(lambda: answers(server), "the server to answer", START_TIMEOUT_S)
             yield server
         finally:
             if process.poll() is None:
@@ -110,6 +119,42 @@ def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> I
                     process.wait(5.0)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A self-signed certificate for localhost, and a client that trusts it."""
+
+    key: Path
+    path: Path
+
+    @property
+    def options(self) -> dict[str, str]:
+        """`run()`'s and uvicorn's."""
+        return {"ssl_keyfile": str(self.key), "ssl_certfile": str(self.path)}
+
+    def client(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.path))
+
+
+def make_certificate(folder: Path) -> Certificate:
+    """Make one with OpenSSL; a test that uses it has the marker `requires("openssl")`."""
+    certificate = Certificate(folder / "key.pem", folder / "certificate.pem")
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(certificate.key)]
+    subprocess.run(
+        ["openssl", "req", "-x509", *key, "-out", str(certificate.path), *subject], check=True, capture_output=True
+    )
+    return certificate
+
+
+def is_refused(server: ServerProcess) -> bool:
+    """Whether nobody listens any more."""
+    try:
+        server.connect(timeout_s=1.0).close()
+    except OSError:
+        return True
+    return False
 
 
 def answers(server: ServerProcess) -> bool:

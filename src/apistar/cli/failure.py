@@ -16,11 +16,15 @@ class Failure(click.ClickException):
     Args:
         message: What is wrong, where, and what to do.
         exit_code: See `main.py`.
+        report: Printed before it, such as the traceback of somebody's module.
     """
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
+    def __init__(self, message: str, exit_code: int = 1, *, report: str = "") -> None:
         super().__init__(message)
+        self.report = report
         self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: IO[Any] | None = None) -> None:
+        if self.report:
+            click.echo(f"{self.report}\n", err=True, file=file)
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {self.message}", err=True, file=file)

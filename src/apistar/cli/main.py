@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..exceptions import ConfigurationError
+from ..server.application import BrokenModule
 from .failure import Failure
 
 COMMANDS: Final = ("run",)
@@ -36,7 +37,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            raise Failure(error.detail) from error
+            raise Failure(error.detail, report=error.report if isinstance(error, BrokenModule) else "") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,6 +19,7 @@ LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug", "trace")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--uds", metavar="PATH", help="Listen on a unix socket instead.")
+@click.option("--fd", type=click.IntRange(0), metavar="N", help="Listen on a socket that is open already.")
 @click.option("--reload", is_flag=True, help="Start again when a source file changes; for development.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
@@ -32,10 +33,18 @@ LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug", "trace")
 @click.option("--proxy-headers/--no-proxy-headers", default=True, show_default=True, help="Believe X-Forwarded-….")
 @click.option("--forwarded-allow-ips", metavar="LIST", help="Proxies to believe.  [default: this machine]")
 @click.option("--limit-concurrency", metavar="N", type=click.IntRange(1), help="Connections past which 503 is sent.")
-@click.option("--drain", "drain_s", default=DRAIN_S, show_default=True, help="Seconds over which sockets are closed.")
+@click.option(
+    "--drain",
+    "drain_s",
+    default=DRAIN_S,
+    type=click.FloatRange(0),
+    show_default=True,
+    help="Seconds over which sockets are closed.",
+)
 @click.option(
     "--shutdown-timeout",
     "shutdown_timeout_s",
+    type=click.FloatRange(0),
     default=SHUTDOWN_TIMEOUT_S,
     show_default=True,
     help="Seconds that handlers then have.",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import socket
 import sys
 from typing import Any, Final
@@ -14,13 +13,14 @@ from typing import Any, Final
 from uvicorn import Config
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 
+from ..exceptions import ConfigurationError
 from ..limits import Limits
 from ..observer import Observer
+from .application import BrokenModule, application_of
+from .listeners import EVERYWHERE, url_of
 
 HTTP_PROTOCOL: Final = "apistar.server.http_protocol:HTTPProtocol"
 WEBSOCKET_PROTOCOL: Final = "apistar.server.websocket_protocol:WebSocketProtocol"
-UNIX_SOCKET_MODE: Final = 0o666
-"""As uvicorn's: whoever reaches the folder may connect."""
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -67,40 +67,29 @@ class Settings(Config):
 
             self.loaded_app, self.observer = measured(self.loaded_app)
 
-    def bind_socket(self) -> socket.socket:
-        """
-        Bind the socket that all processes share.
-
-        Exits with STARTUP_FAILURE where the address is not to be had.
-        """
+    def load_app(self) -> Any:
+        """Import the application; exits with STARTUP_FAILURE and a reason where that cannot be done."""
+        if not isinstance(self.app, str):
+            return self.app
         try:
-            if self.uds is not None:
-                bound = socket.socket(socket.AF_UNIX)
-                bound.bind(self.uds)
-                os.chmod(self.uds, UNIX_SOCKET_MODE)
-            else:
-                bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                bound.bind((self.host, self.port))
-        except OSError as error:
-            logger.error(error)
+            app = application_of(self.app, factory=self.factory)
+        except ConfigurationError as error:
+            if isinstance(error, BrokenModule):
+                logger.error(error.report)
+            logger.error(error.detail)
             sys.exit(STARTUP_FAILURE)
-        bound.set_inheritable(True)
-        self.announce(bound)
-        return bound
+        self.factory = False  # it was called
+        return app
 
-    def announce(self, listener: socket.SocketType) -> None:
+    def announce(self, listener: socket.socket) -> None:
         """Tell a person where to go."""
-        if self.uds is not None:
-            where = f"unix:{self.uds}"
-        else:
-            address = listener.getsockname()
-            host = f"[{self.host}]" if ":" in self.host else self.host
-            where = f"http{'s' if self.is_ssl else ''}://{host}:{address[1]}/"
+        everywhere = self.uds is None and self.fd is None and self.host in EVERYWHERE
+        where = url_of(listener, self.host, self.is_ssl)
         logger.info(
-            "API Star is at %s (ctrl-c stops it)",
+            "API Star is at %s%s (ctrl-c stops it)",
             where,
-            extra={"color_message": "API Star is at \033[1;4m%s\033[0m (ctrl-c stops it)"},
+            " and every other address of this machine" if everywhere else "",
+            extra={"color_message": "API Star is at \033[1;4m%s\033[0m%s (ctrl-c stops it)"},
         )
 
 

@@ -26,6 +26,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from ..transports.wheel import Bucket
+from ..types import ASGIApp, Receive, Scope, Send
 from .connection import Connection
 from .farewell import Farewell, response_of
 from .handshake import Refused, check_handshake, is_host, wants_websocket
@@ -61,6 +62,26 @@ NAMES: Final[dict[bytes, bytes]] = {
 
 LINE_BYTES: Final = 4
 """Of a header line besides name and value: colon, space, CR, LF."""
+
+
+class _Cancellable:
+    """An application whose request ends without a word when the server, on its way out, cancels it."""
+
+    __slots__ = ("_app", "_cycle", "_service")
+
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, service: Service) -> None:
+        self._app = app
+        self._cycle = cycle
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> object:
+        try:
+            return await self._app(scope, receive, send)  # type: ignore[func-returns-value]  # uvicorn looks at it
+        except asyncio.CancelledError:
+            if not self._service.draining:
+                raise
+            self._cycle.disconnected = True  # nobody is left to be answered
+            return None
 
 
 class HTTPProtocol(HttpToolsProtocol):
@@ -208,6 +229,9 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         return self._upgrading
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        super()._start_asgi_task(cycle, _Cancellable(app, cycle, self.service))  # type: ignore[arg-type]
 
     def _become_http(self) -> None:
         """Make uvicorn's state for plain requests."""

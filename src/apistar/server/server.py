@@ -12,18 +12,20 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from types import FrameType
 from typing import Final
 
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.server import Server as UvicornServer
 
 from .configuration import Settings
 from .service import Service, existing_service
-from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, drain, reserve_of, spread_of, wait_until
+from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, counted, drain, reserve_of, spread_of, wait_until
 
 TICK_S: Final = 1.0
 """How often the Date header is renewed."""
@@ -81,6 +83,16 @@ class Server(UvicornServer):
             if watchdog is not None and not (self.should_exit and _lasting_threads()):
                 watchdog.stop()
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            logger.error("cannot listen: %s", error.strerror or error)
+            await self.lifespan.shutdown()
+            sys.exit(STARTUP_FAILURE)
+        if self.started and sockets and self.config.workers == 1:
+            self.config.announce(sockets[0])
+
     async def main_loop(self) -> None:
         tick_s = TICK_S if self.limit_max_requests is None else COUNTING_TICK_S
         while not await self.on_tick(0):
@@ -129,13 +141,18 @@ class Server(UvicornServer):
     async def _drop(self, deadline: float) -> None:
         """Reset what is still connected and cancel what still runs."""
         connections, tasks = list(self.server_state.connections), list(self.server_state.tasks)
-        logger.warning("Dropping %d connections and cancelling %d tasks", len(connections), len(tasks))
+        logger.warning(
+            "Time is up: dropping %s, cancelling %s",
+            counted(len(connections), "connection"),
+            counted(len(tasks), "task"),
+        )
         for task in tasks:
             task.cancel("the server shuts down")
         for connection in connections:
             connection.transport.abort()
         if not await wait_until(lambda: not self.server_state.tasks, deadline):
-            logger.error("%d tasks go on although they were cancelled", len(self.server_state.tasks))
+            left = counted(len(self.server_state.tasks), "task")
+            logger.error("Cancelled, but still running: %s", left)
 
     async def _stop_application(self, deadline: float) -> None:
         try:
@@ -162,9 +179,6 @@ class Server(UvicornServer):
     def _leave_in(self, delay_s: float) -> None:
         if self._watchdog is not None:
             self._watchdog.arm(delay_s)
-
-    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
-        self.config.announce(listeners[0])
 
 
 def _lasting_threads() -> bool:

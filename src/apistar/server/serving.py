@@ -8,9 +8,11 @@ are ours.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from uvicorn.config import STARTUP_FAILURE
@@ -19,8 +21,11 @@ from uvicorn.supervisors import ChangeReload
 from ..exceptions import ConfigurationError
 from ..limits import Limits
 from ..types import ASGIApp
+from .application import application_of
 from .configuration import Settings
+from .listeners import listeners_at
 from .server import Server
+from .tls import check_certificate
 from .workers import Workers
 
 DRAIN_S: Final = 10.0
@@ -36,6 +41,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     uds: str | None = None,
+    fd: int | None = None,
     reload: bool = False,
     reload_dirs: Sequence[str] | None = None,
     workers: int = 1,
@@ -66,6 +72,7 @@ def run(
         app: An ASGI application, or where to import one: `"module:app"`. Reload and workers need the latter.
         host, port: Where to listen; port 0 takes a free one.
         uds: A unix socket instead.
+        fd: A socket that whoever started this process has opened, by its file descriptor.
         reload: Start again when a source file changes; sockets are told and dropped within 0.2 s.
         workers: Processes.
         ssl_keyfile, ssl_certfile, ssl_keyfile_password: TLS.
@@ -85,8 +92,9 @@ def run(
         app_dir: Put first on the import path; the working directory by default, `None` leaves the path alone.
 
     Raises:
-        ConfigurationError: If the arguments contradict each other.
-        SystemExit: With status 3 if the server could not start.
+        ConfigurationError: If the arguments contradict each other, or there is no such application, certificate or
+            address.
+        SystemExit: With status 3 if the application's own start-up failed.
     """
     if not isinstance(app, str) and (reload or workers > 1):
         what = "reload" if reload else "workers"
@@ -96,57 +104,83 @@ def run(
     for name, value in (("drain_s", drain_s), ("shutdown_timeout_s", shutdown_timeout_s)):
         if value < 0:
             raise ConfigurationError(f"{name} must be 0 or more, not {value!r}")
+    if fd is not None and uds is not None:
+        raise ConfigurationError("fd and uds exclude each other; each is a place to listen on")
+    check_certificate(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
+    if metrics:
+        importlib.import_module(".metrics", __package__)  # says what is missing, before anything starts
     if app_dir is not None:
         sys.path.insert(0, app_dir)
-    settings: dict[str, Any] = {
-        "ssl_keyfile_password": ssl_keyfile_password,
-        "reload_dirs": list(reload_dirs) if reload_dirs else None,
-        "forwarded_allow_ips": list(forwarded_allow_ips)
-        if forwarded_allow_ips is not None and not isinstance(forwarded_allow_ips, str)
-        else forwarded_allow_ips,
-    }
-    config = Settings(
-        app,
-        limits=limits,
-        drain_s=drain_s,
-        shutdown_timeout_s=shutdown_timeout_s,
-        metrics=metrics,
-        host=host,
-        port=port,
-        uds=uds,
-        reload=reload,
-        workers=workers,
-        ssl_keyfile=ssl_keyfile,
-        ssl_certfile=ssl_certfile,
-        log_level=log_level,
-        access_log=access_log,
-        root_path=root_path,
-        proxy_headers=proxy_headers,
-        limit_concurrency=limit_concurrency,
-        timeout_keep_alive=timeout_keep_alive,
-        backlog=BACKLOG,
-        factory=factory,
-        **settings,
-    )
-    status = 0
-    server = Server(config)
-    try:
-        if reload:
-            listener = config.bind_socket()
-            ChangeReload(config, target=server.run, sockets=[listener]).run()
-        elif workers > 1:
-            with _metrics_of_workers(metrics):
-                status = Workers(config, [config.bind_socket()]).run()
-        else:
-            server.run()
-            status = 0 if server.started else STARTUP_FAILURE
-    except KeyboardInterrupt:
-        pass  # a second interrupt before the server was up
-    finally:
-        if uds is not None and os.path.exists(uds):
-            os.remove(uds)
+    with _listening(host, port, uds, fd) as listeners:
+        target: Any = app
+        # With reload it is the child who says what is wrong with the application, and waits until it is mended.
+        if isinstance(app, str) and not reload:
+            loaded = application_of(app, factory=factory)
+            if workers == 1:
+                target, factory = loaded, False
+        settings: dict[str, Any] = {
+            "ssl_keyfile_password": ssl_keyfile_password,
+            "reload_dirs": list(reload_dirs) if reload_dirs else None,
+            "forwarded_allow_ips": list(forwarded_allow_ips)
+            if forwarded_allow_ips is not None and not isinstance(forwarded_allow_ips, str)
+            else forwarded_allow_ips,
+        }
+        config = Settings(
+            target,
+            limits=limits,
+            drain_s=drain_s,
+            shutdown_timeout_s=shutdown_timeout_s,
+            metrics=metrics,
+            host=host,
+            port=port,
+            uds=uds,
+            fd=fd,
+            reload=reload,
+            workers=workers,
+            ssl_keyfile=ssl_keyfile,
+            ssl_certfile=ssl_certfile,
+            log_level=log_level,
+            access_log=access_log,
+            root_path=root_path,
+            proxy_headers=proxy_headers,
+            limit_concurrency=limit_concurrency,
+            timeout_keep_alive=timeout_keep_alive,
+            backlog=BACKLOG,
+            factory=factory,
+            **settings,
+        )
+        status = _run(config, listeners)
     if status:
         sys.exit(status)
+
+
+def _run(config: Settings, listeners: list[socket.socket]) -> int:
+    server = Server(config)
+    try:
+        if config.reload:
+            ChangeReload(config, target=server.run, sockets=listeners).run()
+        elif config.workers > 1:
+            with _metrics_of_workers(config.metrics):
+                return Workers(config, listeners).run()
+        else:
+            server.run(listeners)
+            return 0 if server.started else STARTUP_FAILURE
+    except KeyboardInterrupt:
+        pass  # a second interrupt before the server was up
+    return 0
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int, uds: str | None, fd: int | None) -> Iterator[list[socket.socket]]:
+    """Bind, and leave nothing behind."""
+    listeners = listeners_at(host, port, uds, fd)
+    try:
+        yield listeners
+    finally:
+        for listener in listeners:
+            listener.close()
+        if uds is not None and os.path.exists(uds):
+            os.remove(uds)
 
 
 def _metrics_of_workers(metrics: bool) -> contextlib.AbstractContextManager[None]:

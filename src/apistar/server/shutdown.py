@@ -5,10 +5,10 @@ How a server process ends, whatever its clients and handlers do.
               │                  │ Close 1012,      │                    │ TCP reset
               0                  │ in batches       │ spread             │              │ spread + shutdown_timeout_s
 
-The drain spreads the Closes over `drain_s` at most, and over less where there are few sockets: DRAIN_RATE sockets in a
-second, so that 200 are told within 0.1 s and a hundred thousand do not come back in one. Whoever is left at the end is
-reset or cancelled, and if that does not help (a handler that swallows its cancellation, a thread that never returns, a
-loop that is blocked) the watchdog, a thread of its own, ends the process with status 0 when the time is over.
+The drain spreads the Closes evenly over `drain_s`, and over less where there are few sockets: no fewer than DRAIN_RATE
+in a second, so that a developer's three do not wait and a hundred thousand do not come back in one. Whoever is left at
+the end is reset or cancelled, and if that does not help (a handler that swallows its cancellation, a thread that never
+returns, a loop that is blocked) the watchdog, a thread of its own, ends the process with status 0 when time is over.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Final
 
 from .connection import Connection
 
-DRAIN_RATE: Final = 2000
-"""Sockets told in one second: the handshakes of as many clients that come back cost less than one core."""
+DRAIN_RATE: Final = 50
+"""Sockets told in one second at the least; an application may ask a database about each that comes back."""
 TICK_S: Final = 0.05
 RESERVE_S: Final = 1.0
 """Of the time at most this much is kept for cancelled handlers and the application's own shutdown; a fifth at most."""
@@ -67,6 +67,11 @@ async def wait_until(done: Callable[[], bool], deadline: float) -> bool:
             return False
         await asyncio.sleep(0.01)
     return True
+
+
+def counted(number: int, what: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class Watchdog:

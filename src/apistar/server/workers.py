@@ -33,7 +33,19 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Worker(Process):
-    """One process with our `Server` in it."""
+    """
+    One process with our `Server` in it.
+
+    Attributes:
+        ready: Whether it served when it was asked last.
+    """
+
+    ready = False
+
+    def ping(self, timeout: float = 5) -> bool:
+        answer = self._healthcheck(timeout)
+        self.ready = answer is True
+        return answer is not None
 
     @property
     def server(self) -> UvicornServer:
@@ -57,6 +69,7 @@ class Workers:
         self._workers: list[Worker] = []
         self._signals: list[int] = []
         self._failed = False
+        self._announced = False
 
     def run(self) -> int:
         """Run until a signal ends it; give the exit status."""
@@ -88,6 +101,9 @@ class Workers:
                 self._replace_dead()
                 while len(self._workers) < self._wanted:
                     self._workers.append(self._started())
+                if not self._announced and all(worker.ready for worker in self._workers):
+                    self._announced = True
+                    self._config.announce(self._sockets[0])
                 checked = time.monotonic()
             time.sleep(TICK_S)
 
