@@ -28,7 +28,9 @@ VOCABULARY: Final = frozenset({"exceptions", "limits", "types", "observer"})
 CONTRACTS: Final = frozenset({"transports.transport", "websocket.status"})
 """Files without behaviour that stand between two rooms: what a connection can do, and the names of the close codes."""
 
-DISPATCHED: Final = frozenset({"security", "routing", "injector", "components", "websocket", "http", "messages"})
+DISPATCHED: Final = frozenset(
+    {"channels", "security", "routing", "injector", "components", "websocket", "http", "messages"}
+)
 BELOW_THE_APP: Final = DISPATCHED | {"dispatch", "schema", "docs", "transports"}
 
 ROOMS: Final[dict[str, frozenset[str]]] = {
@@ -43,12 +45,13 @@ ROOMS: Final[dict[str, frozenset[str]]] = {
     "messages": frozenset(),
     "http": frozenset({"messages"}),
     "websocket": frozenset({"messages"}),
+    "channels": frozenset({"messages", "websocket"}),
     "injector": frozenset(),
     "routing": frozenset(),
-    "components": frozenset({"injector", "routing", "websocket", "http", "messages"}),
+    "components": frozenset({"channels", "injector", "routing", "websocket", "http", "messages"}),
     "security": frozenset(),
     "transports": frozenset(),
-    "schema": frozenset({"routing", "injector", "components", "websocket", "http", "messages"}),
+    "schema": frozenset({"channels", "routing", "injector", "components", "websocket", "http", "messages"}),
     "docs": frozenset({"schema", "routing", "http"}),
     "dispatch": DISPATCHED | {"transports"},
     "app": BELOW_THE_APP,

@@ -1,0 +1,105 @@
+"""
+The values that brokers and channels exchange.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ..exceptions import ConfigurationError
+
+IDEMPOTENCY_TTL_S: Final = 300.0
+"""How long a broker remembers an idempotency key: longer than a client tries again."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """
+    A place in the history of one topic.
+
+    Attributes:
+        epoch: Names one life of the history; another epoch means that the one before is lost.
+        offset: Of the last publication seen; 0 before the first one.
+    """
+
+    epoch: str
+    offset: int
+
+
+class History(msgspec.Struct, frozen=True):
+    """
+    What a topic remembers, so that a socket that was away can catch up.
+
+    Attributes:
+        size: Of the newest publications.
+        ttl_s: Publications older than this are forgotten.
+    """
+
+    size: int = 100
+    ttl_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or not self.ttl_s > 0:
+            raise ConfigurationError(
+                f"History(size={self.size!r}, ttl_s={self.ttl_s!r}): both must be above 0; leave history out for none"
+            )
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """
+    One message of a topic, as the broker carries it.
+
+    Attributes:
+        payload: Encoded once, by the publisher.
+        position: Its own place in the history; `None` on a topic without one.
+    """
+
+    payload: bytes
+    position: Position | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """
+    What a broker has of a topic's history at one moment.
+
+    Attributes:
+        position: Of the newest publication, also where that one is forgotten already or never was.
+        publications: Asked for and still remembered, oldest first, without gaps up to `position`.
+    """
+
+    position: Position
+    publications: tuple[Publication, ...] = ()
+
+    def continues(self, since: Position) -> bool:
+        """Whether `publications` are everything since then: recovery is all or nothing."""
+        if self.position.epoch != since.epoch or since.offset > self.position.offset:
+            return False
+        return len(self.publications) == self.position.offset - since.offset
+
+
+class PresenceEvent(msgspec.Struct, frozen=True):
+    """
+    A member came to a topic or left it: the first of its seats was taken, or the last one given up.
+
+    Attributes:
+        joined: Otherwise left.
+    """
+
+    member: str
+    joined: bool
+
+
+class Health(msgspec.Struct, frozen=True):
+    """
+    How the connection to the broker is, now.
+
+    Attributes:
+        available: Whether publications come and go.
+        detail: Why not, in words; empty if it is.
+        restarts: How often what listens was started again since the start.
+    """
+
+    available: bool
+    detail: str = ""
+    restarts: int = 0

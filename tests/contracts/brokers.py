@@ -1,0 +1,86 @@
+"""
+Which brokers there are: each gives a world in which brokers of several processes meet.
+
+To run the contract over one more engine, write a `World` and add it to WORLDS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from apistar.channels import Broker, MemoryBroker, PresenceEvent, Publication
+
+
+class Recorder:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.publications: list[tuple[str, Publication]] = []
+        self.presence: list[tuple[str, str, bool]] = []
+        self.interruptions: list[str] = []
+
+    def on_publication(self, topic: str, publication: Publication) -> None:
+        self.publications.append((topic, publication))
+
+    def on_presence(self, topic: str, event: PresenceEvent) -> None:
+        self.presence.append((topic, event.member, event.joined))
+
+    def on_interrupted(self) -> None:
+        self.interruptions.append("interrupted")
+
+    def on_resumed(self) -> None:
+        self.interruptions.append("resumed")
+
+    def payloads(self, topic: str) -> list[bytes]:
+        """What came on a topic, in order."""
+        return [publication.payload for name, publication in self.publications if name == topic]
+
+
+class World(Protocol):
+    """
+    One engine with nothing in it.
+
+    Attributes:
+        shared: Whether brokers of several processes meet in it; if not, `broker()` gives the same one each time.
+    """
+
+    shared: bool
+
+    async def broker(self) -> tuple[Broker, Recorder]:
+        """A started broker, as another process would have it, and its listener."""
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let the engine's clock go on."""
+
+
+class MemoryWorld:
+    """Turns the broker's clock by hand."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._broker = MemoryBroker(clock=lambda: self.now)
+        self._recorder = Recorder()
+        self._broker.listener = self._recorder
+
+    async def broker(self) -> tuple[Broker, Recorder]:
+        await self._broker.start()
+        return self._broker, self._recorder
+
+    async def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextlib.asynccontextmanager
+async def memory() -> AsyncIterator[World]:
+    world = MemoryWorld()
+    yield world
+    broker, _ = await world.broker()
+    await broker.close()
+
+
+WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {"memory": memory}
