@@ -233,6 +233,9 @@ def hangs(phase: str) -> ASGIApp:
         if phase == "startup":
             print("startup hangs", flush=True)
             await asyncio.Event().wait()
+        if phase == "refuse":
+            await send({"type": "lifespan.startup.failed", "message": "I will not"})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if phase == "fail":

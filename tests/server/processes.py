@@ -76,6 +76,12 @@ class ServerProcess:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
 
+    def workers(self) -> set[int]:
+        """Process ids of what it has spawned (Linux)."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {int(child) for child in children if "spawn_main" in _command(int(child))}
+
     def terminate(self, number: int = signal.SIGTERM, timeout_s: float = 15.0) -> tuple[int, float]:
         """Send a signal; give the exit status and the seconds that it took."""
         begin = time.monotonic()
@@ -119,6 +125,18 @@ def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> I
                     process.wait(5.0)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and no zombie (Linux)."""
+    return bool(_command(pid))
 
 
 @dataclass(frozen=True)

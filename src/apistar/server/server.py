@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -75,6 +77,8 @@ class Server(UvicornServer):
             self._loop.call_soon_threadsafe(self._signalled.set)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.config.workers > 1 or self.config.reload:
+            _end_with_parent()
         try:
             super().run(sockets)
         finally:
@@ -179,6 +183,18 @@ class Server(UvicornServer):
     def _leave_in(self, delay_s: float) -> None:
         if self._watchdog is not None:
             self._watchdog.arm(delay_s)
+
+
+def _end_with_parent() -> None:
+    """A supervisor that was killed cannot tell its processes to end; they see it themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def wait() -> None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, name="apistar: end with the parent", daemon=True).start()
 
 
 def _lasting_threads() -> bool:
