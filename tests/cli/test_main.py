@@ -20,7 +20,7 @@ def test_version_is_the_packages() -> None:
 def test_help_names_every_command(option: str) -> None:
     result = CliRunner().invoke(main, [option])
     assert result.exit_code == 0
-    assert "run  Serve an application." in result.output
+    assert "run     Serve an application." in result.output
 
 
 def test_module_is_the_command() -> None:

@@ -17,7 +17,7 @@ from ..exceptions import ConfigurationError
 from ..server.application import BrokenModule
 from .failure import Failure
 
-COMMANDS: Final = ("run",)
+COMMANDS: Final = ("run", "routes", "schema")
 """Each is a module here, with a command of the same name."""
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import collections.abc
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
 
 from ..exceptions import ConfigurationError
 
@@ -166,4 +167,8 @@ def words(annotation: Any) -> str:
         return " | ".join(words(member) for member in get_args(annotation))
     if isinstance(annotation, type) and not get_args(annotation):
         return "None" if annotation is type(None) else annotation.__qualname__.split("<locals>.")[-1]
-    return str(annotation).replace("typing.", "").split("<locals>.")[-1]
+    return _QUALIFIED.sub("", str(annotation))
+
+
+_QUALIFIED: Final = re.compile(r"\b(?:[A-Za-z_]\w*\.(?:<locals>\.)?)+(?=[A-Za-z_])")
+"""The module of a name, or the function in which it is local."""

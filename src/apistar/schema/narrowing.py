@@ -147,7 +147,7 @@ class Narrowing:
     def _items(self, before: Schema, after: Schema, direction: Direction, place: str) -> Iterator[Change]:
         for keyword, suffix in (("items", "[]"), ("additionalProperties", ".*")):
             old, new = before.get(keyword, {}), after.get(keyword, {})
-            if isinstance(old, dict) and isinstance(new, dict):
+            if isinstance(old, dict) and isinstance(new, dict) and (old or new):
                 yield from self.compare(old, new, direction, f"{place}{suffix}")
         old_items, new_items = _list(before, "prefixItems"), _list(after, "prefixItems")
         for index, (one, other) in enumerate(zip(old_items, new_items, strict=False)):

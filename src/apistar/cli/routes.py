@@ -1,0 +1,178 @@
+"""
+`apistar routes module:app`: what an application answers to, and the plan of a route step by step.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..app import ASyncApp
+from ..dispatch.operation import Operation, Style
+from ..exceptions import ConfigurationError, HTTPException
+from ..injector.explain import explained
+from ..limits import DEFAULTS
+from ..messages.spelling import spell
+from ..routing import RouteKind
+from ..routing.route import METHODS
+from ..routing.router import Entry, Match
+from .application import app_argument, own_application
+
+UNBOUNDED: Final = 100_000
+"""Columns of what is no terminal: lines stay whole for grep."""
+MAX_URL: Final = 32
+"""Columns up to which a URL stays in one line."""
+
+
+@click.command(short_help="List the routes of an application, or explain one.")
+@app_argument
+@click.option("--explain", metavar="PATH", help="Show what happens for a URL or a concrete path, step by step.")
+@click.option("--all", "everything", is_flag=True, help="Also list what the schema documents leave out.")
+def routes(app: str, factory: bool, app_dir: str, explain: str | None, everything: bool) -> None:
+    """
+    List the routes of APP in MODULE: method, URL, handler, name and kind.
+
+    \b
+    Examples:
+      apistar routes chat:app
+      apistar routes chat:app --explain /chat/lobby
+    """
+    application = own_application(app, factory, app_dir)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    if explain is not None:
+        _explain(application, explain)
+        return
+    entries = [entry for entry in application.router.entries if everything or entry.target.documented]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    longest = max((len(entry.path.template) for entry in entries), default=0)
+    for title, width in (
+        ("METHOD", 9),
+        ("URL", min(longest, MAX_URL)),
+        ("HANDLER", None),
+        ("NAME", None),
+        ("KIND", None),
+    ):
+        table.add_column(title, overflow="fold", min_width=width)
+    for entry in entries:
+        table.add_row(
+            _method(entry),
+            Text(entry.path.template, style="cyan"),
+            _short(entry.origin),
+            entry.name,
+            _kind(entry.target),
+        )
+    for mounted in application.router.mounts:
+        table.add_row("any", Text(f"{mounted.prefix}/…", style="cyan"), type(mounted.mount.app).__name__, "", "mounted")
+    console.print(table)
+    left = len(application.router.entries) - len(entries)
+    if left:
+        click.echo(f"\n{left} more that the schema documents leave out; --all lists them", err=True)
+
+
+def _method(entry: Entry[Operation]) -> str:
+    return "WebSocket" if entry.kind is RouteKind.WEBSOCKET else entry.route.method
+
+
+def _kind(operation: Operation) -> str:
+    if operation.kind is RouteKind.HTTP:
+        return "HTTP, in a thread" if operation.style is Style.SYNC else "HTTP"
+    types = operation.messages
+    if operation.style is Style.GENERATOR:
+        return f"generator of {spell(types.outgoing)}" if types is not None else "generator"
+    return f"typed: {spell(types.incoming)} → {spell(types.outgoing)}" if types is not None else "raw"
+
+
+def _short(text: str) -> str:
+    """Paths below the working directory as they are seen from there."""
+    return text.replace(os.getcwd() + os.sep, "")
+
+
+# Explaining
+
+
+def _explain(application: ASyncApp, path: str) -> None:
+    found = list(_found(application, path))
+    if not found:
+        known = dict.fromkeys(entry.path.template for entry in application.router.entries if entry.target.documented)
+        raise ConfigurationError(f"nothing is at {path}; there are {', '.join(known) or 'no routes'}")
+    for number, (entry, params) in enumerate(found):
+        if number:
+            click.echo()
+        title = f"{_method(entry)} {entry.path.template}"
+        click.echo(f"{click.style(title, bold=True)}  {_short(entry.origin)}")
+        if params:
+            click.echo(f"  {path} matches with " + ", ".join(f"{name} = {value!r}" for name, value in params.items()))
+        for title, lines in _sections(entry.target):
+            click.echo(f"  {title}")
+            for line in lines:
+                click.echo(f"    {_short(line)}")
+
+
+def _found(application: ASyncApp, path: str) -> Iterator[tuple[Entry[Operation], dict[str, Any]]]:
+    """Routes whose template or name this is; else those that a request for it reaches."""
+    written = [entry for entry in application.router.entries if path in (entry.path.template, entry.name)]
+    if written:
+        yield from ((entry, {}) for entry in written)
+        return
+    shown: list[int] = []
+    for match in _matches(application, path.partition("?")[0]):
+        if match.entry is not None and id(match.entry) not in shown:
+            shown.append(id(match.entry))
+            yield match.entry, match.params
+        if match.mount is not None and not shown:
+            raise ConfigurationError(
+                f"{path} is answered by the application mounted at {match.prefix}, a {type(match.mount.app).__name__}"
+            )
+
+
+def _matches(application: ASyncApp, path: str) -> Iterator[Match[Operation]]:
+    router = application.router
+    for method in ("GET", *sorted(METHODS - {"GET"})):
+        try:
+            yield router.match(path, method)
+        except HTTPException:
+            continue
+    try:
+        yield router.match_websocket(path)
+    except HTTPException:
+        return
+
+
+def _sections(operation: Operation) -> Iterator[tuple[str, list[str]]]:
+    """Titles and lines of one operation, in the order in which they run."""
+    hooks = operation.hooks
+    for title, plans in (
+        ("event hooks, before", [plan for _, plan in hooks.instances] + list(hooks.on_request)),
+        ("handler", [operation.plan]),
+        ("event hooks, after", list(hooks.on_response)),
+        ("event hooks, on an exception that nobody caught", list(hooks.on_error)),
+    ):
+        lines = [line for plan in plans for line in explained(plan)]
+        if lines:
+            yield title, _numbered(lines) if len(plans) > 1 else lines
+    if operation.messages is not None:
+        types = operation.messages
+        yield (
+            "messages",
+            [
+                f"client sends  {spell(types.incoming)}",
+                f"server sends  {spell(types.outgoing)}",
+                f"codecs        {', '.join(codec.name for codec in types.codecs)}",
+            ],
+        )
+    changed = {name: value for name, value in operation.limits.fields().items() if value != DEFAULTS.fields()[name]}
+    if changed:
+        yield "limits that are not the defaults", [f"{name} = {value!r}" for name, value in changed.items()]
+
+
+def _numbered(lines: list[str]) -> list[str]:
+    """Lines of several plans, numbered through."""
+    return [f"{number}. {re.sub(r'^[0-9]+[.] ', '', line)}" for number, line in enumerate(lines, start=1)]
