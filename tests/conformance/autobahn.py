@@ -3,7 +3,7 @@ Autobahn|Testsuite against our server, and its verdicts against those that are k
 
 `scripts/conformance` runs it; a verdict that differs from the kept one fails, in either direction. The suite needs a
 Python 2.7, which few machines still have (`PY27` names one): it is installed once into `.cache/autobahn`, from PyPI.
-Two targets: an API Star application on `apistar run`, and a foreign ASGI application on uvicorn with our protocol class.
+There are two targets: an API Star application on `apistar run`, and a foreign one on uvicorn with our protocol class.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def verdicts_of(target: str, cases: Sequence[str], exclude: Sequence[str] = (), 
             "exclude-agent-cases": {},
         }
         (folder / "spec.json").write_text(json.dumps(spec))
-        command = [wstest, "-m", "fuzzingclient", "-s", folder / "spec.json"]
+        command: list[str | Path] = [wstest, "-m", "fuzzingclient", "-s", folder / "spec.json"]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=name, timeout=timeout_s)
         index = folder / "index.json"
         if ran.returncode or not index.exists():
@@ -161,7 +161,9 @@ def _number(case: str) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=(__doc__ or "").strip().splitlines()[0])
-    parser.add_argument("cases", nargs="*", default=EVERYTHING, help="as the suite writes them: 6.*, 12.1.3; default all")
+    parser.add_argument(
+        "cases", nargs="*", default=EVERYTHING, help="as the suite writes them: 6.*, 12.1.3; default all"
+    )
     parser.add_argument("--target", choices=list(COMMANDS), help="only this one")
     parser.add_argument("--accept", action="store_true", help="keep the verdicts of this run")
     options = parser.parse_args()

@@ -26,8 +26,8 @@ from tests.server.wire import (
     read_to_end,
     upgrade,
 )
+from tests.threats.watch import MIB, assert_alive
 
-MIB = 1024 * 1024
 PIPELINED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -45,14 +45,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     options = {"ws": "apistar.server:WebSocketProtocol", "http": "httptools"}
     with serving(tmp_path_factory.mktemp("plain"), "tests.server.apps:bare", UVICORN, **options) as process:
         yield process
-
-
-def assert_alive(server: ServerProcess) -> None:
-    """Another client is served."""
-    with server.connect() as client:
-        upgrade(client)
-        client.sendall(frame(TEXT, b"alive"))
-        assert read_frame(client) == (TEXT, b"alive")
 
 
 def status_of(server: ServerProcess, request: bytes) -> int:

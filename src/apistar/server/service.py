@@ -97,7 +97,7 @@ class Service:
         if self.observer is None and settings is not None:
             self.observer = settings.observer
         self.limits = given or own or DEFAULTS
-        self.session_limits = given or own or limits_of(config)
+        self.session_limits = given or own or (DEFAULTS if settings is not None else limits_of(config))
         # An application of ours counts its connections itself, route by route.
         self.max_connections = given.max_connections if given is not None else None
 

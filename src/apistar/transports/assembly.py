@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import codecs
 import io
-from typing import TYPE_CHECKING
 
 from ..exceptions import WebSocketProtocolError
 from ..limits import Limits
 from ..types import Data
-
-if TYPE_CHECKING:
-    from .deflate import Deflate
+from .deflate import Deflate, InflatedTooFar
 
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -57,7 +54,10 @@ class Assembly:
         if self._fragments > limits.max_fragments:
             raise WebSocketProtocolError(f"message exceeds max_fragments of {limits.max_fragments}", 1009)
         if self._deflate is not None:
-            payload = self._deflate.decompress(payload, final, limits.max_message_bytes - self.size_bytes)
+            try:
+                payload = self._deflate.decompress(payload, final, limits.max_message_bytes - self.size_bytes)
+            except InflatedTooFar:
+                raise too_big(limits) from None
         self.size_bytes += len(payload)
         if self.size_bytes > limits.max_message_bytes:
             raise too_big(limits)

@@ -24,8 +24,17 @@ WINDOW_BITS: Final = 12
 MEMORY_LEVEL: Final = 5
 SMALL_BYTES: Final = 96
 MAX_OFFERS: Final = 16
+MAX_FINAL_BLOCKS: Final = 64
+"""
+Of one frame. A sender that ends its stream ends it once a message; each further end costs a copy of all that follows,
+and half a million of them fit in one frame.
+"""
 TAIL: Final = b"\x00\x00\xff\xff"
 """RFC 7692 §7.2.1: the end of every compressed message, left out on the wire."""
+
+
+class InflatedTooFar(Exception):
+    """More comes out of a message than there is room for."""
 
 
 class Deflate:
@@ -61,7 +70,8 @@ class Deflate:
         The next frame of a message (RFC 7692 §7.2.2).
 
         Raises:
-            WebSocketProtocolError: 1009 if more than `room_bytes` come out, 1007 if it is no deflate data.
+            InflatedTooFar: If more than `room_bytes` come out.
+            WebSocketProtocolError: 1007 if it is no deflate data.
         """
         try:
             inflated = self._inflate(payload, room_bytes)
@@ -77,14 +87,18 @@ class Deflate:
         if self._decompressor is None:
             self._decompressor = zlib.decompressobj(wbits=-self._peer_bits)
         inflated = self._decompressor.decompress(payload, room_bytes + 1)
+        finals = 0
         while self._decompressor.eof and len(inflated) <= room_bytes:
             # RFC 7692 §7.2.3.4: a block with BFINAL may end zlib's stream, but not the message.
+            finals += 1
+            if finals > MAX_FINAL_BLOCKS:
+                raise WebSocketProtocolError(f"frame with more than {MAX_FINAL_BLOCKS} final deflate blocks", 1002)
             rest = self._decompressor.unused_data
             self._decompressor = zlib.decompressobj(wbits=-self._peer_bits)
             if rest:
                 inflated += self._decompressor.decompress(rest, room_bytes + 1 - len(inflated))
         if len(inflated) > room_bytes or self._decompressor.unconsumed_tail:
-            raise WebSocketProtocolError(f"message inflates beyond the {room_bytes} bytes left to it", 1009)
+            raise InflatedTooFar
         return inflated
 
 

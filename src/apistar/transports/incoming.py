@@ -29,6 +29,12 @@ from .rate import MessageRate
 
 READ_AHEAD_BYTES: Final = 64 * 1024
 """Of frames read at once; a client that sends more is read in slices from then on."""
+SLICE_BYTES: Final = 16 * 1024
+"""Of what is parsed before anybody may say that it is enough."""
+DEFLATED_SLICE_BYTES: Final = 1024
+"""The same where it may be a thousand times as much once it is inflated."""
+TURN_S: Final = 0.005
+"""How long one client's frames may keep the loop; the others have their turn before the rest."""
 
 
 _nothing: Final[Callable[[], None]] = [].clear
@@ -260,11 +266,16 @@ class Incoming(Outgoing):
         else:
             self._inbox.append(message)
             self._inbox_bytes += len(message)
-        if self._paused or self._tcp is None:
-            return
-        if len(self._inbox) + 1 >= limits.inbox_messages or self._inbox_bytes + len(self._ready) >= limits.inbox_bytes:
+        if not self._paused and self._tcp is not None and self._full():
             self._paused = True
             self._tcp.pause_reading()
+
+    def _full(self) -> bool:
+        """Whether the inbox holds as much as it may."""
+        limits, inbox = self._limits, self._inbox
+        if inbox is None or self._ready is None:
+            return False
+        return len(inbox) + 1 >= limits.inbox_messages or self._inbox_bytes + len(self._ready) >= limits.inbox_bytes
 
     def _shift(self, inbox: deque[Data]) -> None:
         """The first message was taken; the next one takes its place."""
@@ -294,11 +305,26 @@ class Incoming(Outgoing):
 
     def _feed(self, data: bytes) -> None:
         rest = memoryview(data)
+        slice_bytes = SLICE_BYTES if self._deflate is None else DEFLATED_SLICE_BYTES
+        turn_ends_at = self._loop.time() + TURN_S
         while rest and self._parser is not None:
             if self._paused:
                 self._held = bytes(rest) if self._held is None else self._held + bytes(rest)
                 return
-            rest = rest[feed(self._parser, rest) :]
+            rest = rest[feed(self._parser, rest[:slice_bytes]) :]
+            if rest and self._loop.time() > turn_ends_at:
+                self._end_turn()
+
+    def _end_turn(self) -> None:
+        """Let the others go on before what is left."""
+        if not self._paused and self._tcp is not None:
+            self._paused = True
+            self._tcp.pause_reading()
+            self._loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        if self._paused and not self._full():
+            self._resume()
 
     # The rest of the connection
 

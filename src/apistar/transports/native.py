@@ -144,6 +144,7 @@ class NativeTransport(Incoming):
         slack = limits.max_message_bytes // 512 + 64 if self._deflate is not None else 0
         self._parser = open_parser(tcp, self, limits.max_message_bytes + slack)
         self._fast = self._simple
+        self._metered = self._deflate is not None
         self._settle()
         if not self._metered:
             tcp.set_protocol(self._parser)

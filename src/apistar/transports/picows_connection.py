@@ -26,10 +26,6 @@ from typing import Any, Final, Protocol, TypeAlias
 import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
-SLICE_BYTES: Final = 16 * 1024
-"""Of what is parsed before the listener may say that it has enough."""
-
-
 FrameListener: TypeAlias = picows.WSListener
 Frame: TypeAlias = picows.WSFrame
 
@@ -101,9 +97,9 @@ def open_parser(tcp: asyncio.Transport, listener: Any, max_frame_bytes: int) -> 
 
 
 def feed(parser: Parser, data: memoryview) -> int:
-    """Hand over bytes that something else has read, as many as the parser has room for but no more than a slice."""
+    """Hand over bytes that something else has read, as many as the parser has room for; how many they were."""
     room = parser.get_buffer(-1)
-    size = min(len(room), len(data), SLICE_BYTES)
+    size = min(len(room), len(data))
     room[:size] = data[:size]
     parser.buffer_updated(size)
     return size
