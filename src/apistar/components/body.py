@@ -28,7 +28,7 @@ class BodySource:
     """`order: http.Body[Order]`; an empty body is the default, and `None` for `http.Body[Order | None]`."""
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
-        wanted = Body[FormData] if parameter.annotation is FormData else parameter.annotation
+        wanted: Any = Body[FormData] if parameter.annotation is FormData else parameter.annotation
         if get_origin(wanted) is not Annotated or BODY not in wanted.__metadata__:
             return None
         annotation, *metadata = get_args(wanted)
