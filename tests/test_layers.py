@@ -69,7 +69,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "uvicorn": ("server/*.py", "cli/run.py", "cli/serve.py"),
     "uvloop": ("server/*.py", "cli/run.py"),
     "httptools": ("server/*.py",),
-    "redis": ("channels/redis.py",),
+    "redis": ("channels/redis*.py",),
     "click": ("cli/*.py",),
     "rich": ("cli/*.py",),
     "a2wsgi": ("wsgi.py",),

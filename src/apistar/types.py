@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -19,16 +19,3 @@ Data: TypeAlias = "str | bytes"
 """One message as it comes: text or binary (RFC 6455 §5.6)."""
 
 BytesLike: TypeAlias = "bytes | bytearray | memoryview"
-
-
-class WSGIFace(Protocol):
-    """An application that serves WSGI and has the same as ASGI at hand: `App`."""
-
-    @property
-    def asgi(self) -> ASGIApp: ...
-
-
-def asgi_of(app: ASGIApp | WSGIFace) -> ASGIApp:
-    """The ASGI application that is meant."""
-    inner: ASGIApp | None = getattr(app, "asgi", None)
-    return app if inner is None else inner  # type: ignore[return-value]

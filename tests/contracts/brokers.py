@@ -6,12 +6,17 @@ To run the contract over one more engine, write a `World` and add it to WORLDS.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import pytest
+
 from apistar.channels import Broker, MemoryBroker, PresenceEvent, Publication
+from tests.channels.redis_server import shared_redis
+from tests.requirements import missing, skips_are_failures
 
 
 class Recorder:
@@ -83,4 +88,41 @@ async def memory() -> AsyncIterator[World]:
     await broker.close()
 
 
-WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {"memory": memory}
+class RedisWorld:
+    """Connects anew for each broker; time is Redis' own."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._brokers: list[Broker] = []
+
+    async def broker(self) -> tuple[Broker, Recorder]:
+        recorder = Recorder()
+        broker = Broker.connect(self._url)
+        broker.listener = recorder
+        await broker.start()
+        self._brokers.append(broker)
+        return broker, recorder
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        for broker in self._brokers:
+            await broker.close()
+
+
+@contextlib.asynccontextmanager
+async def redis() -> AsyncIterator[World]:
+    reason = missing("redis")
+    if reason is not None:
+        (pytest.fail if skips_are_failures() else pytest.skip)(reason)
+    server = shared_redis()
+    server.flush()
+    world = RedisWorld(server.url)
+    yield world
+    await world.close()
+
+
+WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {"memory": memory, "redis": redis}

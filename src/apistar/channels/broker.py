@@ -115,6 +115,13 @@ class Broker(ABC):
             from .memory import MemoryBroker
 
             return MemoryBroker(url, timeout_s=timeout_s)
+        if scheme in ("redis", "rediss", "unix"):
+            try:
+                from .redis import RedisBroker
+            except ImportError:
+                raise ConfigurationError(f"broker {scheme}:// needs redis-py: pip install 'apistar[redis]'") from None
+
+            return RedisBroker(url, timeout_s=timeout_s)
         raise ConfigurationError(f"no broker for {without_credentials(url)!r}; use memory:// or redis://host:6379")
 
     @abstractmethod

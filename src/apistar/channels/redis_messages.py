@@ -1,0 +1,42 @@
+"""
+What processes tell each other over a topic's pub/sub channel.
+
+| first byte | then |
+|---|---|
+| `P` | the payload of a publication without history |
+| `H` | epoch, a space, offset, a line feed, the payload |
+| `J`, `L` | the name of a member that joined, left |
+"""
+
+from __future__ import annotations
+
+from .records import Position, PresenceEvent, Publication
+
+
+def plain(payload: bytes) -> bytes:
+    """The message of a publication without history; Redis writes the others itself."""
+    return b"P" + payload
+
+
+def parse(message: bytes) -> Publication | PresenceEvent:
+    """
+    Read a message.
+
+    Raises:
+        ValueError: If it is none; somebody else publishes to our channels.
+    """
+    kind = message[:1]
+    if kind == b"P":
+        return Publication(message[1:])
+    if kind == b"H":
+        end = message.index(b"\n")
+        return Publication(message[end + 1 :], position_of(message[1:end]))
+    if kind in (b"J", b"L"):
+        return PresenceEvent(message[1:].decode(), joined=kind == b"J")
+    raise ValueError(f"a message on a channel of ours begins with {kind!r}")
+
+
+def position_of(text: bytes) -> Position:
+    """A position as the scripts write it: epoch, space, offset."""
+    epoch, offset = text.split(b" ")
+    return Position(epoch.decode(), int(offset))

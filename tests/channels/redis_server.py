@@ -1,0 +1,119 @@
+"""
+A real Redis for tests: its own process, port and folder, and everything that can happen to it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from tests.integration.serving import free_port
+
+START_TIMEOUT_S: Final = 10.0
+
+
+class RedisServer:
+    """
+    One Redis, which keeps each write on disk (`appendfsync always`), so that a kill loses nothing.
+
+    Attributes:
+        url: For clients; the port stays the same over restarts.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
+        self._options = options
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it with the data that is in its folder; returns when it answers."""
+        self._process = subprocess.Popen(
+            [
+                "redis-server", "--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder),
+                "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+                "--logfile", str(self._folder / "redis.log"), *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except redis.RedisError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise
+                time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def forget(self) -> None:
+        """Lose the data; it must not run."""
+        for path in sorted(self._folder.rglob("*"), reverse=True):
+            if path.is_file():
+                path.unlink()
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def client(self) -> redis.Redis:
+        """A client of the test's own."""
+        return redis.Redis(port=self._port, socket_timeout=START_TIMEOUT_S)
+
+    def kick(self, kind: str) -> None:
+        """Close the connections of a kind (`pubsub`, `normal`) from the server's side."""
+        with self.client() as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def flush(self) -> None:
+        """Lose the data while it runs."""
+        with self.client() as client:
+            client.flushall()
+
+
+@cache
+def shared_redis() -> RedisServer:
+    """One Redis for all tests that harm none; it ends with the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="apistar-redis-")
+    server = RedisServer(Path(folder.name), "--appendfsync", "no")
+    server.start()
+    atexit.register(folder.cleanup)
+    atexit.register(server.kill)
+    return server
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
+    """A Redis that runs for as long as the block lasts."""
+    server = RedisServer(folder, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
