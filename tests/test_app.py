@@ -83,7 +83,7 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
         (lambda: [Route("/", page)], r"the second argument is the method; write Route\('/', handler=…\)"),  # type: ignore[arg-type]
         (lambda: [page], "routes are made of Route, Include and Mount"),
         (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]
-        (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are json, msgpack"),
+        (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are 'json', 'msgpack', and"),
     ],
 )
 def test_routes_that_cannot_be_are_refused_at_start_up(routes: Any, sentence: str) -> None:

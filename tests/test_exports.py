@@ -56,6 +56,7 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
             "StreamingResponse",
         }
     ),
+    "apistar.messages": frozenset({"JSON", "MSGPACK", "Codec", "Decoder", "Encoder"}),
     "apistar.server": frozenset({"WebSocketProtocol", "run"}),
 }
 

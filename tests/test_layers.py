@@ -47,7 +47,7 @@ ROOMS: Final[dict[str, frozenset[str]]] = {
     "websocket": frozenset({"messages"}),
     "channels": frozenset({"messages", "websocket"}),
     "injector": frozenset(),
-    "routing": frozenset(),
+    "routing": frozenset({"messages"}),
     "components": frozenset({"channels", "injector", "routing", "websocket", "http", "messages"}),
     "security": frozenset(),
     "transports": frozenset(),

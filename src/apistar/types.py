@@ -1,5 +1,5 @@
 """
-Names for the shapes that pass between rooms: ASGI's three callables and the bytes-like types.
+Names for the shapes that pass between rooms: ASGI's three callables, the bytes-like types, and names in annotations.
 
 Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP & WebSocket" and "Lifespan".
 """
@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, ForwardRef, TypeAlias, get_args
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -19,3 +19,8 @@ Data: TypeAlias = "str | bytes"
 """One message as it comes: text or binary (RFC 6455 §5.6)."""
 
 BytesLike: TypeAlias = "bytes | bytearray | memoryview"
+
+
+def names_later(annotation: object) -> bool:
+    """Whether an annotation is text, or has a name in it that is: `"Say"`, `WebSocket["Say"]`."""
+    return isinstance(annotation, str | ForwardRef) or any(map(names_later, get_args(annotation)))

@@ -299,6 +299,10 @@ def test_codec_decodes_one_mebibyte_in_a_moment(codec: Codec) -> None:
         (str, b"x"),
         (int, True),
         (int, 1.0),
+        (int, "1"),
+        (bool, 1),
+        (float, "1"),
+        (None, 0),
         (Adult, 17),
         (list[Say], [Leave()]),
         (list[int], ["1"]),
@@ -312,6 +316,16 @@ def test_codec_decodes_one_mebibyte_in_a_moment(codec: Codec) -> None:
         (Login, {"userName": "ann", "born": "2000-01-01"}),
         (list[Login], [Logout()]),
         (tuple[int, str], (1, 2)),
+        (Say, Say(cast("str", 1))),
+        (Say, Say("x", count=cast("int", 1.5))),
+        (Say, Say("x", cast("bool", 1))),
+        (Say | Leave, Say(cast("str", None))),
+        (Tree, Tree("a", [Tree(cast("str", 1))])),
+        (Point, Point(1, cast("int", "2"))),
+        (Seat, Seat("a", cast("int", None))),
+        (Order, Order(UUID(int=0), cast("Decimal", []), datetime.now(), {})),
+        (Span, Span(cast("date", "soon"), timedelta(1))),
+        (list[Tree], [Tree(cast("str", 1))]),
     ],
     ids=repr,
 )
@@ -326,6 +340,51 @@ def test_encoder_names_both_types_when_it_refuses(codec: Codec) -> None:
     with pytest.raises(EncodeError) as caught:
         codec.encoder(Say | None)(Leave())
     assert str(caught.value) == "cannot send a value of type Leave: the outgoing type is Say | None"
+
+
+@each_codec
+def test_encoder_says_which_field_does_not_fit(codec: Codec) -> None:
+    with pytest.raises(EncodeError) as caught:
+        codec.encoder(Tree)(Tree("a", [Tree("b"), Tree(cast("str", 7))]))
+    assert str(caught.value) == "cannot send a value that is no Tree: $.children[1].name: expected str, got int"
+
+
+@each_codec
+def test_encoder_holds_values_to_the_constraints_of_the_type(codec: Codec) -> None:
+    class Vote(msgspec.Struct):
+        stars: Annotated[int, msgspec.Meta(ge=1, le=5)]
+
+    with pytest.raises(EncodeError) as caught:
+        codec.encoder(Vote)(Vote(6))
+    assert str(caught.value) == "cannot send a value that is no Vote: $.stars: expected int <= 5"
+
+
+@each_codec
+def test_encoder_takes_what_is_a_value_of_the_type_in_all_but_its_class(codec: Codec) -> None:
+    class Word(str):
+        pass
+
+    class Level(enum.IntEnum):
+        HIGH = 3
+
+    class Tone(enum.StrEnum):
+        LOUD = "loud"
+
+    assert codec.decoder(str)(codec.encoder(str)(Word("x"))) == "x"
+    assert codec.decoder(int)(codec.encoder(int)(Level.HIGH)) == 3
+    assert codec.decoder(str)(codec.encoder(str)(Tone.LOUD)) == "loud"
+    assert codec.decoder(float)(codec.encoder(float)(3)) == 3
+    assert codec.decoder(list[int])(codec.encoder(list[int])([Level.HIGH])) == [3]
+
+
+def test_json_sends_no_number_that_it_cannot_say() -> None:
+    class Price(msgspec.Struct):
+        amount: float
+
+    for tp, value in ((float, float("nan")), (Price, Price(float("inf")))):
+        with pytest.raises(EncodeError, match="expected float, got null"):
+            JSON.encoder(tp)(value)
+    assert JSON.encoder(float | None)(float("nan")) == b"null"
 
 
 @each_codec
@@ -374,6 +433,39 @@ class Shout(msgspec.Struct, tag="say"):
     text: str
 
 
+class Number(msgspec.Struct, tag=1):
+    value: int
+
+
+class Kinded(msgspec.Struct, tag="kinded", tag_field="kind"):
+    pass
+
+
+class Row(msgspec.Struct, tag="row", array_like=True):
+    value: int
+
+
+class Envelope(msgspec.Struct):
+    bodies: list[Ping | Pong]
+
+
+class Letter(msgspec.Struct):
+    envelope: Envelope | None = None
+
+
+class Lost(msgspec.Struct):
+    where: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
+class Odd(enum.Enum):
+    ONE = 1
+    TWO = "two"
+
+
+class Thing:
+    pass
+
+
 UNSUPPORTED: list[tuple[object, str]] = [
     (
         Ping | Pong,
@@ -392,7 +484,59 @@ UNSUPPORTED: list[tuple[object, str]] = [
     (
         Ping | Filter,
         "Ping | Filter cannot be told apart on the wire: more than one of them is an object; "
-        'make each a tagged Struct, as `class Say(msgspec.Struct, tag="say")`',
+        'make each a tagged Struct, as `class Ping(msgspec.Struct, tag="ping")`',
+    ),
+    (
+        Say | Number,
+        "Say | Number cannot be told apart on the wire: Say has type='say', Number has type=1; "
+        "give every Struct its own tag, all str or all int, in the same tag_field",
+    ),
+    (
+        Say | Kinded,
+        "Say | Kinded cannot be told apart on the wire: Say has type='say', Kinded has kind='kinded'; "
+        "give every Struct its own tag, all str or all int, in the same tag_field",
+    ),
+    (
+        Say | Row,
+        "Say | Row cannot be told apart on the wire: Row is array_like, the rest not; make all alike",
+    ),
+    (
+        Order | Seat,
+        "Order | Seat cannot be told apart on the wire: more than one of them is an object; "
+        'make each a tagged Struct, as `class Order(msgspec.Struct, tag="order")`',
+    ),
+    (
+        str | UUID,
+        "str | UUID cannot be told apart on the wire: more than one of them is a string; "
+        "keep one, or put each into a tagged Struct of its own",
+    ),
+    (
+        list[int] | tuple[str, str],
+        "list[int] | tuple[str, str] cannot be told apart on the wire: more than one of them is an array; "
+        "keep one, or put each into a tagged Struct of its own",
+    ),
+    (
+        Envelope,
+        "Envelope.bodies: Ping | Pong cannot be told apart on the wire: Ping and Pong have no tag; "
+        'write `class Ping(msgspec.Struct, tag="ping")` and likewise for each',
+    ),
+    (
+        list[Letter] | None,
+        "Envelope.bodies: Ping | Pong cannot be told apart on the wire: Ping and Pong have no tag; "
+        'write `class Ping(msgspec.Struct, tag="ping")` and likewise for each',
+    ),
+    (
+        Lost,
+        "Lost cannot be decoded: name 'Nowhere' is not defined; "
+        "define or import the name in the module of Lost, outside of `if TYPE_CHECKING`",
+    ),
+    (Odd, "Odd cannot be decoded: enums must contain either all str or all int values"),
+    (Annotated[str, msgspec.Meta(ge=1)], "str cannot be decoded: can only set `ge` on a numeric type"),
+    ("Say", "'Say' is a name that was not resolved; write the type itself"),
+    (
+        dict[str, Thing],
+        "dict[str, Thing][...]: cannot decode Thing; use a msgspec.Struct, a dataclass, a TypedDict, "
+        "a pydantic model or a builtin type",
     ),
     (
         list[complex],

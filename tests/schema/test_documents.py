@@ -136,7 +136,10 @@ def test_asyncapi_describes_a_channel(reference: Reference) -> None:
         "description": "Number of the first message to get.",
     }
     assert binding["headers"]["required"] == ["authorization"]
-    assert binding["headers"]["properties"]["Sec-WebSocket-Protocol"] == {"type": "string", "enum": ["msgpack"]}
+    assert binding["headers"]["properties"]["Sec-WebSocket-Protocol"] == {
+        "type": "string",
+        "enum": ["json", "msgpack"],
+    }
     assert chat["x-denials"]["404"] == {"description": "a parameter of the path does not fit its type; no such room"}
     assert chat["x-close-codes"]["4001"] == {"description": "kicked"}
 

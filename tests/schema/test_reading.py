@@ -143,7 +143,11 @@ def test_reader_finds_close_codes_and_denials_of_calls(reference: Reference) -> 
 
 
 def test_reader_finds_subprotocols_of_codecs_and_of_the_handler(reference: Reference) -> None:
-    assert channel(reference, "chat").subprotocols == {"msgpack": "messages are MessagePack in binary frames"}
+    assert channel(reference, "chat").subprotocols == {
+        "json": "messages are JSON in text frames",
+        "msgpack": "messages are MessagePack in binary frames",
+    }
+    assert channel(reference, "profiles").subprotocols == {}
     assert channel(reference, "v1.echo").subprotocols == {"v2.chat": ""}
 
 

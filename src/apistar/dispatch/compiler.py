@@ -7,20 +7,27 @@ a WebSocket route. An async generator is a WebSocket route by itself.
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
+
+from starlette.responses import Response
 
 from ..components import Site
-from ..exceptions import ConfigurationError, RouteConfigurationError
+from ..exceptions import ConfigurationError, RouteConfigurationError, UnsupportedType
+from ..http.responses import response_of
+from ..http.returned import responder
 from ..injector import MISSING, Injector, NotApplicable, Plan, Program, name_of, where
-from ..injector.signature import hints_of, unwrapped
+from ..injector.signature import hints_of, parameters_of, unwrapped, words
 from ..limits import Limits
 from ..messages.codec import Codec
 from ..routing import Path, Route, RouteKind
+from ..websocket import WebSocket
 from .operation import HookPlans, Operation, Style
 
+_ASYNC_ITERATION = (collections.abc.AsyncIterator, collections.abc.AsyncGenerator, collections.abc.AsyncIterable)
 HOOK_METHODS = ("on_request", "on_response", "on_error")
 
 
@@ -33,7 +40,7 @@ class RouteCompiler:
         self._limits = limits
         # Names that are local to the functions in which routes were written; hooks may use them for every route.
         self._namespace: dict[str, Any] = {}
-        self._codecs = {codec.subprotocol or codec.name.lower(): codec for codec in codecs}
+        self._codecs = {codec.name: codec for codec in codecs}
 
     def compile(self, route: Route, path: Path, documented: bool = True) -> Operation:
         """
@@ -64,6 +71,12 @@ class RouteCompiler:
         hooks = self._hook_plans(program, site)
         plan = program.plan(route.handler)
         if style is Style.GENERATOR:
+            if site.messages is not None:
+                raise UnsupportedType(
+                    f"{_label(route.handler)}: the values of an async generator are what its socket sends; it may take "
+                    "a `WebSocket` without types, for the handshake. To receive messages, write a handler that "
+                    "receives and sends"
+                )
             site.declare(str | bytes, _item(route))
         missing = [name for name in path.names if name not in site.path_types]
         if missing and not site.all_names:
@@ -84,6 +97,8 @@ class RouteCompiler:
             url=path.template,
             documented=documented,
             path_types={**dict.fromkeys(missing, str), **site.path_types},
+            respond=_responder(route) if kind is RouteKind.HTTP else response_of,
+            connects=any(parameter.annotation is WebSocket for parameter in _parameters(route)),
         )
 
     def unrouted(self, kind: RouteKind) -> Operation:
@@ -94,12 +109,22 @@ class RouteCompiler:
         return Operation(None, kind, "no route", program, plan, Style.ASYNC, hooks, self._limits)
 
     def _codecs_of(self, route: Route) -> list[Codec]:
-        unknown = [name for name in route.codecs if name not in self._codecs]
-        if unknown:
-            raise RouteConfigurationError(
-                f"route {route.url!r} allows codec {unknown[0]!r}; known are {', '.join(sorted(self._codecs))}"
-            )
-        return [self._codecs[name] for name in route.codecs]
+        codecs: dict[str, Codec] = {}
+        for written in route.codecs:
+            codec = written if isinstance(written, Codec) else self._codecs.get(written)
+            if codec is None:
+                known = ", ".join(map(repr, sorted(self._codecs)))
+                raise RouteConfigurationError(
+                    f"route {route.url!r} allows codec {written!r}; known are {known}, and instances of Codec"
+                )
+            if codecs.setdefault(codec.subprotocol, codec) is not codec:
+                raise RouteConfigurationError(
+                    f"route {route.url!r}: {codec.title} and {codecs[codec.subprotocol].title} have one subprotocol, "
+                    f"{codec.subprotocol!r}; a client could not tell them apart"
+                )
+        if not codecs:
+            raise RouteConfigurationError(f"route {route.url!r} allows no codec; leave `codecs` out for JSON")
+        return list(codecs.values())
 
     def _hook_plans(self, program: Program, site: Site, lenient: bool = False) -> HookPlans:
         instances: list[tuple[int, Plan]] = []
@@ -154,10 +179,29 @@ def _style(handler: Callable[..., Any]) -> Style:
     return Style.ASYNC if is_async else Style.SYNC
 
 
+def _responder(route: Route) -> Callable[[Any], Response]:
+    returned = hints_of(route.handler, route.namespace).get("return", Any)
+    try:
+        return responder(returned)
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{_label(route.handler)} returns {error.detail}") from None
+
+
 def _item(route: Route) -> Any:
     """The type of an async generator's values; `Any` where it does not say."""
-    returned = hints_of(route.handler, route.namespace).get("return")
-    return get_args(returned)[0] if get_args(returned) else Any
+    returned = hints_of(route.handler, route.namespace).get("return", Any)
+    if returned is Any:
+        return Any
+    if get_origin(returned) not in _ASYNC_ITERATION:
+        raise UnsupportedType(
+            f"{_label(route.handler)} yields, and says that it returns {words(returned)}; "
+            f"write `-> AsyncIterator[{words(returned)}]`"
+        )
+    return get_args(returned)[0]
+
+
+def _parameters(route: Route) -> list[inspect.Parameter]:
+    return parameters_of(route.handler, route.namespace)
 
 
 def _label(handler: Callable[..., Any]) -> str:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from ..components import Exchange
 from ..exceptions import HTTPException, InternalServerError
-from ..http.responses import problem_of, response_of
+from ..http.responses import problem_of
 from ..injector import Plan, Resolution
 from ..types import Event, Send
 from .faults import report
@@ -63,7 +63,7 @@ async def _respond(
             await hooks.start(resolution)
             if refusal is not None:
                 raise refusal
-            exchange.response = response_of(await _call(operation, resolution))
+            exchange.response = operation.respond(await _call(operation, resolution))
         except (HTTPException, StarletteHTTPException) as answer:
             exchange.response = problem_of(answer)
         await _run_hooks(hooks.on_response, exchange, resolution)

@@ -5,11 +5,13 @@ A route, compiled: everything that is known before the first connection.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from starlette.responses import Response
 
+from ..http.responses import response_of
 from ..injector import Plan, Program, Resolution
 from ..limits import Limits
 from ..messages.message_types import MessageTypes
@@ -58,6 +60,8 @@ class Operation(msgspec.Struct, frozen=True):
         url: The template with the prefixes of its includes.
         documented: Whether the schema and the docs page show it.
         path_types: Annotations of the path parameters by name.
+        respond: Makes a response of what an HTTP handler returns.
+        connects: Whether an async generator takes the socket, and so may complete or refuse the handshake itself.
     """
 
     route: Route | None
@@ -72,3 +76,5 @@ class Operation(msgspec.Struct, frozen=True):
     url: str = ""
     documented: bool = True
     path_types: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    respond: Callable[[Any], Response] = response_of
+    connects: bool = False

@@ -19,6 +19,7 @@ One WebSocket, in the order in which it happens:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
@@ -80,32 +81,54 @@ async def _call(operation: Operation, resolution: Resolution, websocket: WebSock
     else:
         await resolution.prepare(plan)
     if operation.style is Style.GENERATOR:
-        await _stream(resolution.invoke(plan.call, plan.arguments), websocket)
+        await _stream(resolution.invoke(plan.call, plan.arguments), websocket, operation.connects)
     else:
         await resolution.invoke(plan.call, plan.arguments)
 
 
-async def _stream(values: AsyncGenerator[Any, None], websocket: WebSocket[Any, Any]) -> None:
-    """Send the values of an async generator; when the peer leaves it is cancelled where it waits, and closed."""
-    await websocket.connect()
+async def _stream(values: AsyncGenerator[Any, None], websocket: WebSocket[Any, Any], connects: bool) -> None:
+    """
+    Send the values of an async generator; when the peer leaves it is cancelled where it waits, and closed.
+
+    What clients send meanwhile is dropped, so that it does not fill the inbox and hide the peer's Close.
+
+    Args:
+        connects: Whether the generator takes the socket and may complete or refuse the handshake itself; if it has
+            not when its first value comes, that is done here.
+    """
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def drop_all() -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            async for _ in websocket:
+                pass
+
+    async def connect() -> None:
+        await websocket.connect()
+        tasks.add(loop.create_task(drop_all()))
 
     async def send_all() -> None:
-        try:
+        async with contextlib.aclosing(values):
             async for value in values:
+                if len(tasks) == 1:
+                    await connect()
                 await websocket.send(value)
-            await websocket.close()
-        finally:
-            await values.aclose()
 
-    sending = asyncio.get_running_loop().create_task(send_all())
-    try:
-        async for _ in websocket:
-            pass  # nothing is expected; reading on is how the peer's Close is seen
-    except WebSocketDisconnect:
-        pass
-    finally:
+    def stop() -> None:
         sending.cancel()
+
+    if not connects:
+        await connect()
+    sending = loop.create_task(send_all())
+    tasks.add(sending)
+    websocket.call_when_closed(stop)
+    try:
         await asyncio.wait({sending})
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
     if not sending.cancelled():
         sending.result()
 

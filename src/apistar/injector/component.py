@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from ..exceptions import ConfigurationError
+from ..types import names_later
 
 
 class Lifetime(enum.Enum):
@@ -62,7 +63,7 @@ class Component:
             )
         hints = getattr(cls.__dict__.get("resolve"), "__annotations__", {})
         frame = sys._getframe(1)
-        if frame.f_code.co_name != "<module>" and any(isinstance(hint, str) for hint in hints.values()):
+        if frame.f_code.co_name != "<module>" and any(map(names_later, hints.values())):
             # String annotations of a class that is written in a function name what only that function knows.
             cls.namespace = dict(frame.f_locals)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
 
 from ..exceptions import ConfigurationError
+from ..types import names_later
 
 if TYPE_CHECKING:
     from .component import Component
@@ -95,7 +96,7 @@ def hints_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None = Non
     if inspect.isclass(function):
         function = function.__init__
     annotations = getattr(function, "__annotations__", {})
-    if not any(isinstance(annotation, str) for annotation in annotations.values()):
+    if not any(map(names_later, annotations.values())):
         return {name: type(None) if hint is None else hint for name, hint in annotations.items()}
     owner = getattr(call, "__self__", None)
     known: dict[str, Any] = {**(namespace or {}), **getattr(owner, "namespace", {}), **_closure(function)}

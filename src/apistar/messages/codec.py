@@ -8,7 +8,7 @@ on start-up, where a type that cannot be decoded is refused; what they do afterw
 - An encoder takes a value and answers bytes; a value that is not of the type raises `EncodeError` before that.
 
 A further codec is one small class: derive from `Codec`, say what it is called and how it travels, give `reader()` and
-`writer()`. This room knows no socket.
+`writer()`; then `Route(…, codecs=["json", Mine()])`. This room knows no socket.
 
 Sources: RFC 6455 §5.6 (text and binary), RFC 8259 (JSON), the MessagePack specification.
 """
@@ -22,8 +22,9 @@ from typing import ClassVar, TypeAlias, TypeVar, overload
 
 from ..types import Data
 from . import models
-from .incoming import guard_decoder, guard_type
+from .incoming import guard_decoder
 from .outgoing import guard_encoder
+from .unsupported import guard_type
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,20 +39,20 @@ class Codec(ABC):
     Attributes:
         name: As routes write it.
         title: As errors write it.
-        subprotocol: What a client offers to ask for it (RFC 6455 §1.9); `None` where it is the default.
+        subprotocol: What a client offers to ask for it (RFC 6455 §1.9).
         text: Whether its messages travel in text frames; in binary ones otherwise.
         media_type: Of an HTTP body in this codec.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    subprotocol: ClassVar[str | None]
+    subprotocol: ClassVar[str]
     text: ClassVar[bool]
     media_type: ClassVar[str]
 
     @abstractmethod
     def reader(self, tp: object) -> Callable[[Data], object]:
-        """Decode without translating errors: those of msgspec (or pydantic) and `UnicodeError` may pass."""
+        """Decode without translating errors; any `ValueError`, as msgspec's are, means a message that does not fit."""
 
     @abstractmethod
     def writer(self) -> Callable[[object], bytes]:
@@ -78,9 +79,8 @@ class Codec(ABC):
         """
         Build the function that encodes values of one type.
 
-        Instances of a class (Struct, dataclass, model, enum, …) are trusted to hold what their class declares; the
-        class itself is checked. Any other type (`list[Said]`, `dict[str, int]`, constrained values) is checked whole,
-        by decoding what was encoded, which costs as much as a decode.
+        The whole value is checked, fields and constraints included, by decoding what was encoded. Scalars, enums and
+        pydantic models need no more than a look at their class.
 
         Raises:
             UnsupportedType: If the peer could not decode the type.

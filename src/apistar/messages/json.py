@@ -2,8 +2,8 @@
 JSON in text frames, the default codec.
 
 Decoding is msgspec's: strict (no coercion), doubled keys take the last value, NaN and Infinity are malformed,
-integers past 4300 digits and floats past the range of a double are refused. A NaN or an infinity that is sent
-becomes `null`, since JSON has no word for it.
+integers past 4300 digits and floats past the range of a double are refused. A NaN or an infinity becomes `null`, since
+JSON has no word for it, and so is no `float` to be sent.
 
 Source: RFC 8259.
 """
@@ -25,7 +25,7 @@ class JSONCodec(Codec):
 
     name = "json"
     title = "JSON"
-    subprotocol = None
+    subprotocol = "json"
     text = True
     media_type = "application/json"
 

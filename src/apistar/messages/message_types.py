@@ -1,8 +1,8 @@
 """
 The two types of one WebSocket, `WebSocket[In, Out]`, and the codec that the client chose for them.
 
-JSON is spoken unless the client offers the subprotocol of another codec that the route allows. `str`, `bytes` and
-`str | bytes` are raw: they travel as they are, in the frame of their kind.
+The route's first codec is spoken unless the client offers the subprotocol of another that the route allows. `str`,
+`bytes` and `str | bytes` are raw: they travel as they are, in the frame of their kind.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MessageTypes:
         encode: A value of `outgoing` → what to send, or `EncodeError`.
     """
 
-    __slots__ = ("_others", "codec", "decode", "encode", "incoming", "outgoing", "text")
+    __slots__ = ("_choices", "_others", "codec", "decode", "encode", "incoming", "outgoing", "text")
 
     def __init__(self, incoming: Any, outgoing: Any, codecs: Sequence[Codec] = (JSON,)) -> None:
         codec = codecs[0]
@@ -40,24 +40,24 @@ class MessageTypes:
         self.decode: Callable[[Data], Any] = _decode(codec, incoming)
         self.encode: Callable[[Any], str | bytes] = _encode(codec, outgoing)
         self.text = codec.text if outgoing not in RAW else outgoing is str
-        self._others = {
-            other.subprotocol: MessageTypes(incoming, outgoing, (other,)) for other in codecs[1:] if other.subprotocol
-        }
+        self._others = tuple(MessageTypes(incoming, outgoing, (other,)) for other in codecs[1:])
+        raw = incoming in RAW and outgoing in RAW
+        self._choices = {types.codec.subprotocol: types for types in (self, *self._others)} if not raw else {}
 
     @property
     def codecs(self) -> list[Codec]:
         """All that the route allows, the default first."""
-        return [self.codec, *(other.codec for other in self._others.values())]
+        return [self.codec, *(other.codec for other in self._others)]
 
     def negotiate(self, subprotocol: str | None, offered: Sequence[str]) -> str | None:
         """The subprotocol to answer with: the handler's own choice, else that of a codec that the client offers."""
         if subprotocol is not None:
             return subprotocol
-        return next((name for name in offered if name in self._others), None)
+        return next((name for name in offered if name in self._choices), None)
 
     def chosen(self, subprotocol: str | None) -> MessageTypes:
         """The same types in the codec of a subprotocol."""
-        return self._others.get(subprotocol, self) if subprotocol is not None else self
+        return self._choices.get(subprotocol, self) if subprotocol is not None else self
 
 
 def _decode(codec: Codec, incoming: Any) -> Callable[[Data], Any]:

@@ -61,7 +61,7 @@ def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
     if not holds_model(tp):
         return None
     check = codec.reader(typing.Any)
-    if codec.text:
+    if _is_json(codec):
         validate_json = adapter(tp).validate_json
 
         def read_json(data: Data) -> object:
@@ -78,10 +78,14 @@ def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
     if not holds_model(tp):
         return None
     write, dump_python = codec.writer(), adapter(tp).dump_python
-    if codec.text:
+    if _is_json(codec):
         dump_json = adapter(tp).dump_json
         return lambda value: dump_json(value, by_alias=True, warnings="error")
     return lambda value: write(dump_python(value, by_alias=True, warnings="error"))
+
+
+def _is_json(codec: Codec) -> bool:
+    return codec.media_type == "application/json"
 
 
 def reachable(tp: object) -> set[type]:
@@ -167,10 +171,19 @@ def load(tp: type, value: object) -> object:
 
 
 def dump(value: object) -> object:
-    """Hook of msgspec's encoders: a model as what can be encoded in its place."""
+    """Hook of msgspec's encoders: what can be encoded in place of a model, or of an instance of `class Name(str)`."""
     if is_model(type(value)):
         model = cast("pydantic.BaseModel", value)
         return model.__pydantic_serializer__.to_python(model, mode="json", by_alias=True)
+    match value:
+        case str():
+            return str.__str__(value)
+        case int():
+            return int.__int__(value)
+        case float():
+            return float.__float__(value)
+        case bytes():
+            return bytes(value)
     raise TypeError(f"cannot encode a value of type {spell(type(value))}")
 
 

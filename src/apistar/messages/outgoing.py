@@ -1,8 +1,9 @@
 """
 The guarded encoder: a value of the declared type becomes bytes, anything else is `EncodeError` before a byte is queued.
 
-The check costs one comparison for an instance of a declared class. What a class cannot vouch for (containers,
-constrained values, `TypedDict`) is encoded, then decoded by the type's own decoder: what arrives is what was declared.
+A value is encoded, then decoded by the type's own decoder: what arrives is what was declared, a wrong field of a
+Struct included. Where a class vouches for its instances (`str`, an enum, a pydantic model, which pydantic checks), one
+comparison is enough.
 """
 
 from __future__ import annotations
@@ -42,39 +43,22 @@ def guard_encoder(
     """
     trusted, instances = trusted_classes(tp), instance_classes(tp)
 
-    def checked(value: object) -> bytes:
-        if instances is not None and not isinstance(value, instances):
+    def encode(value: object) -> bytes:
+        vouched = instances is None or type(value) in trusted
+        if not vouched and not isinstance(value, instances):  # type: ignore[arg-type]
             raise EncodeError(f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}")
-        data = _write(write, value)
-        if instances is not None:
+        try:
+            data = write(value)
+        except ENCODE_FAULTS as error:
+            raise _unencodable(value, error) from error
+        if not vouched:
             try:
                 decode(data)
             except InvalidMessage as error:
                 raise EncodeError(f"cannot send a value that is no {spell(tp)}: {error.detail}") from None
         return data
 
-    if len(trusted) == 1:
-        (only,) = trusted
-
-        def encode_one(value: object) -> bytes:
-            if type(value) is only:
-                try:
-                    return write(value)
-                except ENCODE_FAULTS as error:
-                    raise _unencodable(value, error) from error
-            return checked(value)
-
-        return encode_one
-
-    def encode(value: object) -> bytes:
-        if type(value) in trusted:
-            try:
-                return write(value)
-            except ENCODE_FAULTS as error:
-                raise _unencodable(value, error) from error
-        return checked(value)
-
-    return encode if trusted else checked
+    return encode
 
 
 def trusted_classes(tp: object) -> frozenset[type]:
@@ -108,29 +92,19 @@ def instance_classes(tp: object) -> tuple[type, ...] | None:
 
 
 def _trusted(member: object) -> bool:
-    return member is None or (isinstance(member, type) and (member in _SCALARS or _is_record(member)))
-
-
-def _is_record(cls: type) -> bool:
-    """Whether the class declares its fields, so that an instance answers for them."""
-    return (
-        issubclass(cls, msgspec.Struct | enum.Enum)
-        or is_model(cls)
-        or hasattr(cls, "__dataclass_fields__")
-        or hasattr(cls, "__attrs_attrs__")
-        or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
+    return member is None or (
+        isinstance(member, type) and (member in _SCALARS or member in (dict, list) or _vouches(member))
     )
 
 
-def _write(write: Callable[[object], bytes], value: object) -> bytes:
-    try:
-        return write(value)
-    except ENCODE_FAULTS as error:
-        raise _unencodable(value, error) from error
+def _vouches(cls: type) -> bool:
+    """Whether an instance of the class cannot hold anything wrong."""
+    if cls in (dict, list) or is_model(cls) or issubclass(cls, enum.Enum):
+        return True
+    return issubclass(cls, msgspec.Struct) and not cls.__struct_fields__
 
 
 def _unencodable(value: object, error: Exception) -> EncodeError:
-    if isinstance(error, RecursionError):
-        return EncodeError(f"cannot encode a value of type {spell(type(value))}: it is nested too deeply")
-    reason = str(error).strip().partition("\n")[0]
-    return EncodeError(f"cannot encode a value of type {spell(type(value))}: {reason}")
+    says = f"cannot encode a value of type {spell(type(value))}"
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).strip().partition("\n")[0]
+    return EncodeError(says if reason == says else f"{says}: {reason}")

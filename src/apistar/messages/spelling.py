@@ -61,4 +61,5 @@ def spell(tp: object) -> str:
         return f"Literal[{', '.join(map(repr, args))}]"
     if origin is not None and args:
         return f"{spell(origin)}[{', '.join('...' if arg is Ellipsis else spell(arg) for arg in args)}]"
-    return getattr(tp, "__qualname__", None) or str(tp)
+    name: str = getattr(tp, "__qualname__", None) or str(tp)
+    return name.rpartition("<locals>.")[2]

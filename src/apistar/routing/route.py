@@ -13,7 +13,8 @@ from typing import Any
 
 from ..exceptions import RouteConfigurationError
 from ..limits import Limits
-from ..types import ASGIApp
+from ..messages.codec import Codec
+from ..types import ASGIApp, names_later
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
@@ -37,8 +38,8 @@ class Route:
         name: For `reverse_url()`; the handler's name where nothing is given.
         documented: Whether the schema and the docs page show it.
         limits: Override single limits of the application.
-        codecs: Of a typed WebSocket, the default first: `"json"`, `"msgpack"`. A client asks for another one than
-            the default by subprotocol.
+        codecs: Of a typed WebSocket, the default first: `"json"`, `"msgpack"`, or a `Codec` of your own. A client
+            asks for another one than the default by subprotocol.
     """
 
     __slots__ = ("codecs", "documented", "handler", "limits", "method", "name", "namespace", "url")
@@ -51,7 +52,7 @@ class Route:
         name: str | None = None,
         documented: bool = True,
         limits: Limits | None = None,
-        codecs: Sequence[str] = ("json",),
+        codecs: Sequence[str | Codec] = ("json",),
     ) -> None:
         if callable(method):
             raise RouteConfigurationError(
@@ -70,7 +71,7 @@ class Route:
         self.name = name or _name(handler)
         self.documented = documented
         self.limits = limits
-        self.codecs = tuple(codecs)
+        self.codecs = (codecs,) if isinstance(codecs, str) else tuple(codecs)
         self.namespace: Mapping[str, Any] | None = None
         if _has_string_annotations(handler):
             # With `from __future__ import annotations` a name that is local to the function in which the route is
@@ -132,4 +133,4 @@ def _has_string_annotations(handler: Callable[..., Any]) -> bool:
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__annotations__"):
         function = type(function).__call__
-    return any(isinstance(hint, str) for hint in getattr(function, "__annotations__", {}).values())
+    return any(map(names_later, getattr(function, "__annotations__", {}).values()))

@@ -178,16 +178,17 @@ def message_name(tp: object) -> str:
     bare = strip(tp)
     if bare is None or bare is type(None):
         return "Null"
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", spell(bare).split("<locals>.")[-1]).strip("_") or "Message"
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", spell(bare)).strip("_") or "Message"
 
 
 def subprotocols_of(messages: MessageTypes | None) -> dict[str, str]:
-    """The subprotocols by which a client chooses a codec."""
+    """The subprotocols by which a client chooses a codec; none where there is no choice."""
     codecs = [] if messages is None else messages.codecs
+    if len(codecs) < 2:
+        return {}
     return {
         codec.subprotocol: f"messages are {codec.title} in {'text' if codec.text else 'binary'} frames"
         for codec in codecs
-        if codec.subprotocol is not None
     }
 
 
