@@ -9,7 +9,7 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,8 @@ class ASyncApp:
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         self._lifespan = Lifespan(self, self.injector, lifespan)
-        self._stack = _wrapped(self._dispatch, middleware)
+        # As few coroutines as can be between server and handler: each costs memory in every connection.
+        self._stack: ASGIApp = _wrapped(self._dispatch, middleware) if middleware else self._answer
 
     def _sources(self) -> list[Any]:
         return [
@@ -131,12 +132,14 @@ class ASyncApp:
         await self._stack(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer(scope, receive, send)
+
+    def _answer(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        else:
-            raise ValueError(f"this application serves http, websocket and lifespan scopes, not {scope['type']!r}")
+            return self._http(scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._websocket(scope, receive, send)
+        raise ValueError(f"this application serves http, websocket and lifespan scopes, not {scope['type']!r}")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -170,15 +173,14 @@ class ASyncApp:
         except StarletteHTTPException as refusal:  # Starlette's static files leave their 404 to whoever mounts them
             await problem_of(refusal)(scope, receive, send)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _websocket(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         transport = None
         try:
             if self._hosts.active:
                 self._hosts.check(scope)
             match = self.router.match_websocket(_path(scope))
             if match.mount is not None:
-                await match.mount.app(_below(scope, match.prefix), receive, send)
-                return
+                return match.mount.app(_below(scope, match.prefix), receive, send)
             operation = match.target
             transport = transport_of(scope, receive, send)
             websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
@@ -189,15 +191,11 @@ class ASyncApp:
             if transport is None:
                 transport = transport_of(scope, receive, send)
                 transport.bind(_ignore, self.limits, self.observer, "")
-            await refuse_websocket(transport, refusal)
-            return
+            return refuse_websocket(transport, refusal)
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         exchange.websocket = websocket
         scope["path_params"] = match.params
-        try:
-            await serve_websocket(operation, exchange)
-        finally:
-            self._admission.leave()
+        return serve_websocket(operation, exchange, self._admission.leave)
 
     def reference(self) -> Reference:
         """Describe the application: every documented route, as the schema documents show it."""

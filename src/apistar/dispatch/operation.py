@@ -42,6 +42,11 @@ class HookPlans(msgspec.Struct, frozen=True):
     on_response: tuple[Plan, ...] = ()
     on_error: tuple[Plan, ...] = ()
 
+    @property
+    def start_anything(self) -> bool:
+        """Whether `start()` does anything."""
+        return bool(self.instances or self.on_request)
+
     async def start(self, resolution: Resolution) -> None:
         """Make the instances, then run `on_request`."""
         for slot, plan in self.instances:

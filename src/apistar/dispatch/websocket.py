@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -46,14 +46,28 @@ HTTP_CLOSE_CODES = 4000
 """An `HTTPException` after `connect()` closes with this plus its status: 4403, 4404 (RFC 6455 §7.4.2)."""
 
 
-async def serve_websocket(operation: Operation, exchange: Exchange) -> None:
-    """Run one WebSocket to its end; `exchange.websocket` is bound to its transport."""
+async def serve_websocket(operation: Operation, exchange: Exchange, leave: Callable[[], None]) -> None:
+    """
+    Run one WebSocket to its end; `exchange.websocket` is bound to its transport.
+
+    Args:
+        leave: Called at last, whatever happened.
+    """
     websocket = cast("WebSocket[Any, Any]", exchange.websocket)
     resolution = operation.program.resolution(exchange)
+    plan = operation.plan
     error: BaseException | None = None
     try:
-        await operation.hooks.start(resolution)
-        await _call(operation, resolution, websocket)
+        if operation.hooks.start_anything:
+            await operation.hooks.start(resolution)
+        if plan.immediate:
+            resolution.prepare_nowait(plan)
+        else:
+            await resolution.prepare(plan)
+        if operation.style is Style.GENERATOR:
+            await _stream(resolution.invoke(plan.call, plan.arguments), websocket, operation.connects)
+        else:
+            await resolution.invoke(plan.call, plan.arguments)
     except BaseException as fault:
         error = fault
     if isinstance(error, asyncio.CancelledError):
@@ -61,9 +75,12 @@ async def serve_websocket(operation: Operation, exchange: Exchange) -> None:
     try:
         await _finish(operation, exchange, resolution, websocket, error)
     finally:
-        cleanup = resolution.close(error)
-        if cleanup is not None:
-            await _clean_up(operation, exchange, cleanup, error)
+        try:
+            cleanup = resolution.close(error)
+            if cleanup is not None:
+                await _clean_up(operation, exchange, cleanup, error)
+        finally:
+            leave()
     if isinstance(error, BaseException) and not isinstance(error, Exception):
         raise error
 
@@ -72,18 +89,6 @@ async def refuse_websocket(transport: Transport, error: HTTPException) -> None:
     """Answer a handshake that no handler sees."""
     response = problem_of(error)
     await transport.reject(response.status_code, response.raw_headers, bytes(response.body))
-
-
-async def _call(operation: Operation, resolution: Resolution, websocket: WebSocket[Any, Any]) -> None:
-    plan = operation.plan
-    if plan.immediate:
-        resolution.prepare_nowait(plan)
-    else:
-        await resolution.prepare(plan)
-    if operation.style is Style.GENERATOR:
-        await _stream(resolution.invoke(plan.call, plan.arguments), websocket, operation.connects)
-    else:
-        await resolution.invoke(plan.call, plan.arguments)
 
 
 async def _stream(values: AsyncGenerator[Any, None], websocket: WebSocket[Any, Any], connects: bool) -> None:

@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
+from types import CoroutineType
 from typing import Final, cast
 from urllib.parse import unquote
 
 from uvicorn.protocols.utils import ClientDisconnected
 
 from ..exceptions import WebSocketDisconnect
+from ..transports.driven import Driven
 from ..transports.native import NativeTransport
 from ..transports.opening import Handshake
 from ..transports.transport import NATIVE_EXTENSION
@@ -102,11 +104,14 @@ class Connection:
         service = self._service
         service.wheel.schedule(self, left_s, service.loop)
         running = service.app(cast(Scope, self._scope), self.receive, self.send)
-        coroutine = running if isinstance(running, Coroutine) else _awaited(running)
+        coroutine = cast(
+            "CoroutineType[object, object, None]", running if type(running) is CoroutineType else _awaited(running)
+        )
+        driven = Driven(coroutine, self.transport, service.loop)
         if service.reset_contextvars:
-            task = service.loop.create_task(coroutine, context=contextvars.Context())
+            task = service.loop.create_task(driven, context=contextvars.Context())
         else:
-            task = service.loop.create_task(coroutine)
+            task = service.loop.create_task(driven)
         task.add_done_callback(self._finished)
         service.tasks.add(task)
 
@@ -181,5 +186,5 @@ class Connection:
 
 
 async def _awaited(awaitable: Awaitable[None]) -> None:
-    """A coroutine for a task, from an application that returned another kind of awaitable."""
+    """A coroutine, from an application that returned another kind of awaitable."""
     return await awaitable

@@ -6,6 +6,7 @@ A message goes the short way, `on_ws_frame` to the waiting handler, as long as n
 
 A handler that waits in `receive()` goes on at once, inside of `on_ws_frame`, and not in the loop's next round:
 this saves a future and a scheduled callback for each message, and lets an answer leave before the next frame is read.
+Where the server runs it as a `Driven`, not even its task takes part (see `driven.py`).
 
 Sources: RFC 6455 §5 and §8.1, RFC 7692 §6.
 """
@@ -22,6 +23,7 @@ from typing import Final, cast
 from ..exceptions import WebSocketProtocolError
 from ..types import Data
 from .assembly import Assembly, invalid_text, too_big
+from .driven import Driven
 from .keepalive import Keepalive
 from .outgoing import Outgoing
 from .picows_connection import BINARY_FRAME, CLOSE_FRAME, CONTINUATION_FRAME, TEXT_FRAME, Frame, feed
@@ -41,7 +43,12 @@ _nothing: Final[Callable[[], None]] = [].clear
 
 
 class Incoming(Outgoing):
-    """What is received; `NativeTransport` has the rest."""
+    """
+    What is received; `NativeTransport` has the rest.
+
+    Attributes:
+        driven: Who waits for a message here and needs no task to go on.
+    """
 
     __slots__ = (
         "_alive",
@@ -59,6 +66,7 @@ class Incoming(Outgoing):
         "_ready",
         "_simple",
         "_wakeup",
+        "driven",
         "result",
     )
 
@@ -79,6 +87,7 @@ class Incoming(Outgoing):
         self._keepalive: Keepalive | None = None
         self._wakeup: Callable[[object], None] | None = None
         self._context: Context | None = None
+        self.driven: Driven | None = None
         self._asyncio_future_blocking = False
         self.result: Callable[[], None] = _nothing
 
@@ -110,16 +119,10 @@ class Incoming(Outgoing):
             self._take_frame(frame)
             return
         self._alive = True
-        wakeup = self._wakeup
-        if wakeup is None:
+        if self._wakeup is None:
             self._queue(message)
-            return
-        self._ready = message
-        self._wakeup = None
-        try:
-            self._context.run(wakeup, self)  # type: ignore[union-attr]
-        except RuntimeError:
-            self._wakeup = wakeup
+        else:
+            self._ready = message
             self._wake()
 
     def receive_nowait(self) -> Data | None:
@@ -152,10 +155,18 @@ class Incoming(Outgoing):
         return message
 
     def _wake(self) -> None:
-        """Let the waiting task go on now; its message stands in `_ready`."""
-        wakeup, context = self._wakeup, self._context
+        """Let whoever waits go on now; the message stands in `_ready`."""
+        wakeup, context, driven = self._wakeup, self._context, self.driven
         assert wakeup is not None
         assert context is not None
+        if driven is not None:
+            self.driven = None
+            waits_again = driven.go_on(context)
+            if self._wakeup is None:
+                return  # meanwhile it was cancelled or the connection ended, and the loop calls the task
+            if waits_again:
+                self.driven = driven
+                return
         self._wakeup = None
         try:
             context.run(wakeup, self)
@@ -165,7 +176,7 @@ class Incoming(Outgoing):
 
     def _wake_later(self) -> None:
         wakeup, context = self._wakeup, self._context
-        self._wakeup = self._context = None
+        self._wakeup = self._context = self.driven = None
         if wakeup is not None:
             self._loop.call_soon(wakeup, self, context=context)
 
