@@ -29,14 +29,16 @@ from .outgoing import Outgoing
 from .picows_connection import BINARY_FRAME, CLOSE_FRAME, CONTINUATION_FRAME, TEXT_FRAME, Frame, feed
 from .rate import MessageRate
 
-READ_AHEAD_BYTES: Final = 64 * 1024
-"""Of frames read at once; a client that sends more is read in slices from then on."""
-SLICE_BYTES: Final = 16 * 1024
+READ_AHEAD_BYTES: Final = 1024
+"""Of frames read at once; a client that sends more is read in slices from then on, as it may be sending without end."""
+SLICE_BYTES: Final = 4 * 1024
 """Of what is parsed before anybody may say that it is enough."""
 DEFLATED_SLICE_BYTES: Final = 1024
 """The same where it may be a thousand times as much once it is inflated."""
 TURN_S: Final = 0.005
 """How long one client's frames may keep the loop; the others have their turn before the rest."""
+TURN_BYTES: Final = 64 * 1024
+"""Of one read after which the others have their turn: libuv reads a full socket 32 times in a row if it is let."""
 
 
 _nothing: Final[Callable[[], None]] = [].clear
@@ -325,6 +327,8 @@ class Incoming(Outgoing):
             rest = rest[feed(self._parser, rest[:slice_bytes]) :]
             if rest and self._loop.time() > turn_ends_at:
                 self._end_turn()
+        if len(data) >= TURN_BYTES:
+            self._end_turn()
 
     def _end_turn(self) -> None:
         """Let the others go on before what is left."""

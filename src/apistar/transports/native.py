@@ -225,7 +225,7 @@ class NativeTransport(Incoming):
         if kind is PING_FRAME:
             self._answer_ping(payload)
         elif kind is CLOSE_FRAME:
-            self._take_close(payload)
+            self._take_close(payload, more_behind=frame.tail_size > 0)
         elif self._keepalive is not None:
             now = self._loop.time()
             round_trip_s = self._keepalive.ponged(payload, now)
@@ -340,13 +340,16 @@ class NativeTransport(Incoming):
             finally:
                 self._waiters = [waiter for waiter in self._waiters or () if waiter is not ended] or None
 
-    def _take_close(self, payload: bytes) -> None:
+    def _take_close(self, payload: bytes, more_behind: bool) -> None:
         """The peer's Close came first: answer with its code (RFC 6455 §5.5.1) and close TCP (§7.1.1)."""
         code, reason = parse_close(payload)
         if self._tcp is not None:
             self._tcp.write(close_frame(code, ""))
         self._end(Ending(code, reason, Initiator.PEER))
-        self._finish()
+        if more_behind:
+            self._linger()
+        else:
+            self._finish()
 
     def _fail(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455 §7.1.7): a Close, and nothing that comes counts any more."""
