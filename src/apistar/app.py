@@ -9,6 +9,7 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from .components import (
     WebSocketSource,
 )
 from .dispatch import Lifespan, Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
+from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.responses import problem_of
 from .injector import Component, Injector
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from starlette.middleware import Middleware
 
     from .schema.reference import Reference
+    from .transports.transport import Transport
 
 
 class ASyncApp:
@@ -65,7 +68,8 @@ class ASyncApp:
         limits: Of every connection; a route's own override single fields.
         observer: Told of every event of every WebSocket.
         schema_url: Where the OpenAPI and AsyncAPI documents are served; `None` serves none.
-        title, version, description, servers: What the documents say of the application.
+        docs_url: Where the page is served on which the API is read and tried; `None` serves none.
+        title, version, description, servers: What the documents and the page say of the application.
 
     Raises:
         ConfigurationError: If routes, handlers, components or hooks contradict each other.
@@ -87,6 +91,7 @@ class ASyncApp:
         limits: Limits = DEFAULTS,
         observer: Observer | None = None,
         schema_url: str | None = "/schema/",
+        docs_url: str | None = "/docs/",
         title: str = "API",
         version: str = "0.1.0",
         description: str = "",
@@ -102,8 +107,14 @@ class ASyncApp:
         self._templates = _templates(template_dir, self, static_url)
         mounts = [Mount(static_url.rstrip("/"), _static_files(static_dir))] if static_dir else []
         self._about = (title, version, description, tuple(servers))
-        schema = _schema_routes(schema_url, self.reference) if schema_url is not None else []
-        self.router: Router[Operation] = Router(table([*routes, *mounts, *schema], self._compiler.compile))
+        reference = functools.cache(self.reference)
+        schema = _schema_routes(schema_url, reference) if schema_url is not None else []
+        self._refusals: Refusals | None = None
+        docs: list[Route] = []
+        if docs_url is not None:
+            self._refusals = Refusals()
+            docs = docs_routes(docs_url, reference, self._refusals, schema_url)
+        self.router: Router[Operation] = Router(table([*routes, *mounts, *schema, *docs], self._compiler.compile))
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         self._lifespan = Lifespan(self, self.injector, lifespan)
@@ -182,20 +193,24 @@ class ASyncApp:
             if match.mount is not None:
                 return match.mount.app(_below(scope, match.prefix), receive, send)
             operation = match.target
-            transport = transport_of(scope, receive, send)
+            transport = self._transport(scope, receive, send)
             websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
             transport.bind(websocket.on_end, operation.limits, self.observer, operation.url)
             self._origins.check(scope)
             self._admission.enter(operation.limits.max_connections)
         except HTTPException as refusal:
             if transport is None:
-                transport = transport_of(scope, receive, send)
+                transport = self._transport(scope, receive, send)
                 transport.bind(_ignore, self.limits, self.observer, "")
             return refuse_websocket(transport, refusal)
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         exchange.websocket = websocket
         scope["path_params"] = match.params
         return serve_websocket(operation, exchange, self._admission.leave)
+
+    def _transport(self, scope: Scope, receive: Receive, send: Send) -> Transport:
+        transport = transport_of(scope, receive, send)
+        return transport if self._refusals is None else witnessed(transport, scope, _path(scope), self._refusals)
 
     def reference(self) -> Reference:
         """Describe the application: every documented route, as the schema documents show it."""

@@ -1,0 +1,161 @@
+// The console of one HTTP route: requests and their answers, in a log like that of a socket.
+
+import { announce, button, element } from "./element.js";
+import { Message } from "./composer.js";
+import { statusMeaning } from "./codes.js";
+import { decode } from "./msgpack.js";
+import { Fields } from "./fields.js";
+import { tree, dump } from "./inspector.js";
+import { gapText, sizeText } from "./measure.js";
+import { Panel } from "./panel.js";
+
+const TEXTS = /^(text\/|application\/(json|problem\+json|xml|javascript|yaml)|.*\+(json|xml))/;
+const BODILESS = new Set(["GET", "HEAD"]);
+
+export class ExchangePanel extends Panel {
+  constructor(operation, api, page) {
+    super(operation, api, page);
+    this.fields = new Fields(operation, api, () => this.#showTarget());
+    this.#build();
+    this.#showTarget();
+    this.setState("idle", "Not sent");
+  }
+
+  #build() {
+    const { method, body } = this.operation;
+    this.target = element("code.target");
+    this.sendButton = element("button.primary", { type: "submit" }, "Send");
+    this.abortButton = button("Abort", () => this.abort?.abort(), { hidden: true });
+    if (body && !BODILESS.has(method)) {
+      const json = body.media_types.includes("application/json") && body.schema;
+      this.message = new Message(json ? [{ name: this.api.schemas.text(body.schema), schema: body.schema }] : [], this.api.schemas, () => this.#showTarget(), { noun: "Body" });
+    }
+    this.form = element(
+      "details.connect",
+      { open: true },
+      element("summary", {}, element(`span.method.${method.toLowerCase()}`, {}, method), this.target),
+      element(
+        "form",
+        { onsubmit: (event) => this.#submit(event), "aria-label": "Send a request" },
+        this.fields.element,
+        this.message?.element,
+        element("div.actions", {}, this.sendButton, this.abortButton),
+      ),
+    );
+    this.head.append(
+      element(
+        "div.actions",
+        {},
+        button("Beside", () => this.page.beside(this), { class: "quiet", title: "Another console of this route beside this one" }),
+        button("×", () => this.remove(), { class: "quiet", "aria-label": `Remove ${this.name}` }),
+      ),
+    );
+    this.element.append(this.head, this.form, this.tools, this.log.element, this.summary, this.inspector.element);
+  }
+
+  #showTarget() {
+    this.target.textContent = this.api.base + this.fields.target;
+    if (this.message && this.sendButton) {
+      const { faults, data } = this.message.read();
+      this.sendButton.textContent = faults ? "Send anyway" : "Send";
+      this.sendButton.classList.toggle("faulty", faults > 0);
+      this.sendButton.disabled = data === null;
+    }
+    this.page.changedForm(this);
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    if (this.abort || this.fields.check()) return;
+    const { method } = this.operation;
+    const target = this.api.base + this.fields.target;
+    this.abort = new AbortController();
+    this.sendButton.disabled = true;
+    this.abortButton.hidden = false;
+    this.setState("connecting", "Waiting for the answer …");
+    try {
+      const { request, size } = this.#request();
+      this.record.add({ direction: "sent", kind: "request", data: `${method} ${target}`, size, detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, request.body) : null });
+      const began = performance.now();
+      const answer = await fetch(target, { ...request, signal: this.abort.signal, cache: "no-store", redirect: "follow" });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      this.#answered(answer, bytes, performance.now() - began);
+    } catch (error) {
+      const words = error.name === "AbortError" ? "aborted by you" : `no answer: ${error.message}`;
+      this.record.add({ direction: "none", kind: "note", data: words, fault: true });
+      this.setState("closed", words, true);
+    }
+    this.abort = null;
+    this.abortButton.hidden = true;
+    this.#showTarget();
+    this.sendButton.disabled = false;
+  }
+
+  #request() {
+    const headers = new Headers();
+    for (const [name, value] of this.fields.headerList) headers.append(name, value);
+    const request = { method: this.operation.method, headers };
+    let size = 0;
+    if (this.message) {
+      request.body = this.message.read().data;
+      size = typeof request.body === "string" ? new TextEncoder().encode(request.body).length : request.body.byteLength;
+      const [first] = this.operation.body.media_types;
+      if (!headers.has("content-type")) headers.set("content-type", this.message.choice.value.startsWith("raw:") && first === "application/json" ? "application/octet-stream" : first);
+    }
+    return { request, size };
+  }
+
+  #answered(answer, bytes, duration) {
+    const type = answer.headers.get("content-type") ?? "";
+    const text = TEXTS.test(type) ? new TextDecoder().decode(bytes) : null;
+    const words = `${answer.status} ${answer.statusText || statusMeaning(answer.status)}`.trim();
+    const peek = text ? text.slice(0, 200) : type;
+    this.record.add({
+      direction: "received",
+      kind: "response",
+      data: [answer.redirected ? `redirected to ${new URL(answer.url).pathname}` : "", words, peek].filter(Boolean).join("  "),
+      size: bytes.byteLength,
+      fault: answer.status >= 400,
+      detail: () => shown(answer, bytes, text, type),
+    });
+    const said = [words, sizeText(bytes.byteLength), gapText(duration).slice(1)].join(" · ");
+    this.setState(answer.ok ? "open" : "closed", said, answer.status >= 400);
+    announce(`${this.name}: ${said}`);
+    this.log.selected = null;
+    this.log.select(this.record.count);
+  }
+
+  about() {
+    return {};
+  }
+
+  restored(about, name) {
+    if (about.path === this.operation.path && about.form) this.fields.write(about.form);
+    this.setState("idle", `Showing ${name}`);
+  }
+
+  get live() {
+    return Boolean(this.abort);
+  }
+
+  remove() {
+    this.abort?.abort();
+    this.page.removed(this);
+  }
+}
+
+/** An answer with its headers and its body; a body is never drawn as markup. */
+function shown(answer, bytes, text, type) {
+  const headers = [...answer.headers].map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
+  const made = element("div.view", { tabindex: "0" }, element("details", {}, element("summary", {}, `${headers.length} headers`), element("dl.headers", {}, headers)));
+  let value;
+  try {
+    value = /json/.test(type) ? JSON.parse(text) : type === "application/msgpack" ? decode(bytes) : undefined;
+  } catch {
+    value = undefined;
+  }
+  if (value !== undefined) made.append(tree(value, 0));
+  else if (text !== null) made.append(element("pre", {}, text || "no body"));
+  else made.append(element("pre", {}, dump(bytes)));
+  return made;
+}
