@@ -69,6 +69,7 @@ REQUIREMENTS: Final = {
         lambda: shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "@asyncapi" / "parser").is_dir(),
         "apt-get install nodejs npm, then scripts/install",
     ),
+    "openssl": Requirement(_program("openssl"), "apt-get install openssl"),
     "redis": Requirement(_program("redis-server"), "apt-get install redis-server"),
 }
 
