@@ -76,6 +76,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "prometheus_client": ("server/metrics.py", "metrics.py"),
     "httpx": ("testing/*.py",),
     "websockets": ("cli/ws.py",),
+    "prompt_toolkit": ("cli/lines.py",),
     "jinja2": (),
     "pydantic": ("messages/*.py",),
     "python_multipart": (),

@@ -16,11 +16,35 @@ def test_version_is_the_packages() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"apistar, version {__version__}\n"
 
 
+HELP = """\
+Usage: apistar [OPTIONS] COMMAND [ARGS]...
+
+  API Star: typed, real-time APIs in Python.
+
+Options:
+  -V, --version  Show the version and exit.
+  -h, --help     Show this message and exit.
+
+Commands:
+  run     Serve an application.
+  routes  List the routes of an application, or explain one.
+  schema  Print the OpenAPI or AsyncAPI document, or compare it with a file.
+  ws      Talk to a WebSocket.
+"""
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_names_every_command(option: str) -> None:
-    result = CliRunner().invoke(main, [option])
+    result = CliRunner().invoke(main, [option], prog_name="apistar")
     assert result.exit_code == 0
-    assert "run     Serve an application." in result.output
+    assert result.output == HELP
+
+
+@pytest.mark.parametrize("command", ["run", "routes", "schema", "ws"])
+def test_help_of_a_command_fits_80_columns(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "--help"], prog_name="apistar", terminal_width=80)
+    assert result.output.startswith(f"Usage: apistar {command} [OPTIONS] ")
+    assert max(map(len, result.output.splitlines())) <= 80
 
 
 def test_module_is_the_command() -> None:

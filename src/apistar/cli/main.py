@@ -17,7 +17,7 @@ from ..exceptions import ConfigurationError
 from ..server.application import BrokenModule
 from .failure import Failure
 
-COMMANDS: Final = ("run", "routes", "schema")
+COMMANDS: Final = ("run", "routes", "schema", "ws")
 """Each is a module here, with a command of the same name."""
 
 
