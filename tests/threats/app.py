@@ -7,8 +7,12 @@ from __future__ import annotations
 import msgspec
 
 from apistar import ASyncApp, Limits, Route, WebSocket
+from apistar.exceptions import WebSocketDisconnect
 
 MIB = 1024 * 1024
+
+
+endings: list[int] = []
 
 
 class Item(msgspec.Struct):
@@ -39,6 +43,30 @@ async def push(ws: WebSocket) -> None:
     await ws.connect()
     while True:
         await ws.send_bytes(b"x" * 65536)
+
+
+async def watched(ws: WebSocket) -> None:
+    """An echo whose end is kept."""
+    await ws.connect()
+    try:
+        async for message in ws:
+            await ws.send(message)
+    except WebSocketDisconnect as ending:
+        endings.append(ending.code)
+
+
+async def watched_push(ws: WebSocket) -> None:
+    """A push whose end is kept."""
+    await ws.connect()
+    try:
+        while True:
+            await ws.send_bytes(b"x" * 65536)
+    except WebSocketDisconnect as ending:
+        endings.append(ending.code)
+
+
+async def past_endings() -> list[int]:
+    return endings
 
 
 async def last_words(ws: WebSocket) -> None:
@@ -77,7 +105,13 @@ app = ASyncApp(
         Route("/json", handler=json_values),
         Route("/typed", handler=typed),
         Route("/offered", handler=offered),
-        Route("/vanishing", handler=echo, name="vanishing", limits=Limits(ping_interval_s=0.3, ping_timeout_s=0.6)),
+        Route("/vanishing", handler=watched, limits=Limits(ping_interval_s=0.3, ping_timeout_s=0.6)),
+        Route(
+            "/vanishing-push",
+            handler=watched_push,
+            limits=Limits(ping_interval_s=30.0, send_timeout_s=1.0),
+        ),
+        Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),
     ],
 )
