@@ -103,6 +103,34 @@ async def deny(scope: Event, receive: Receive, send: Send) -> None:
     scope["state"]["endings"].append((await receive())["code"])
 
 
+async def deny_half(send: Send) -> None:
+    headers = [(b"x-why", b"because"), (b"content-length", b"100")]
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b"half", "more_body": True})
+
+
+async def deny_and_return(scope: Event, receive: Receive, send: Send) -> None:
+    await deny_half(send)
+
+
+async def deny_and_fail(scope: Event, receive: Receive, send: Send) -> None:
+    await deny_half(send)
+    raise ValueError("secret")
+
+
+async def deny_and_accept(scope: Event, receive: Receive, send: Send) -> None:
+    await deny_half(send)
+    await send({"type": "websocket.accept"})
+
+
+async def deny_101(scope: Event, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.http.response.start", "status": 101, "headers": []})
+
+
+async def deny_nothing(scope: Event, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.http.response.body", "body": b"no start"})
+
+
 async def close(scope: Event, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.close", "code": 4100, "reason": "enough"})

@@ -48,6 +48,15 @@ class ASGISession:
         self._body: list[bytes] | None = None
         transport.bind(self._ended, limits, observer, "")
 
+    @property
+    def denial(self) -> tuple[int, HeaderList, bytes] | None:
+        """A denial response that has begun and was never completed."""
+        if self._denial is None or self._body is None:
+            return None
+        status, headers = self._denial
+        # what it had would now be too short for the length that was announced
+        return status, [field for field in headers if field[0].lower() != b"content-length"], b"".join(self._body)
+
     async def receive(self) -> Event:
         if not self._announced:
             self._announced = True

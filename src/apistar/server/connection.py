@@ -29,7 +29,7 @@ from ..exceptions import WebSocketDisconnect
 from ..transports.driven import Driven
 from ..transports.native import NativeTransport
 from ..transports.opening import Handshake
-from ..transports.transport import NATIVE_EXTENSION
+from ..transports.transport import NATIVE_EXTENSION, HeaderList
 from ..transports.wheel import Bucket
 from ..types import Event, Scope
 from .access_log import client_of, target_of
@@ -39,6 +39,12 @@ from .service import Service
 
 SPEC_VERSION: Final = "2.4"
 """Of ASGI for WebSockets, as uvicorn says it: `reason` in a disconnect, an OSError from a late `send`."""
+
+FAULT: Final[tuple[int, HeaderList, bytes]] = (
+    500,
+    [(b"content-type", b"text/plain; charset=utf-8")],
+    b"Internal Server Error",
+)
 
 
 class Connection:
@@ -178,9 +184,8 @@ class Connection:
             return
         if error is None:
             service.log.error("ASGI callable returned without completing handshake.")
-        refusing = service.loop.create_task(
-            self.transport.reject(500, [(b"content-type", b"text/plain; charset=utf-8")], b"Internal Server Error")
-        )
+        denial = self._session.denial if self._session is not None else None
+        refusing = service.loop.create_task(self.transport.reject(*(denial or FAULT)))
         service.tasks.add(refusing)
         refusing.add_done_callback(service.tasks.discard)
 

@@ -259,7 +259,7 @@ class NativeTransport(Incoming):
                 self.start_close(1000, "idle")
                 return
             if due is Due.LOST:
-                self.abort(1006)
+                self._lose()
                 return
             if due is Due.PING:
                 payload = keepalive.pinged(self._limits, now)
@@ -365,6 +365,15 @@ class NativeTransport(Incoming):
             self._discarding = True
             self._expire_in(self._limits.close_timeout_s)
             self._tcp.close()
+
+    def _lose(self) -> None:
+        """No sign of life from the peer: say why, in case that it hears us after all, and wait for nothing."""
+        if self._tcp is None or self._tcp.get_write_buffer_size():
+            self.abort(1006)
+            return
+        self._tcp.write(close_frame(1011, "keepalive ping timeout"))
+        self._end(Ending(1006, "", Initiator.LOCAL))
+        self._finish()
 
     def _linger(self) -> None:
         """

@@ -69,12 +69,12 @@ def switching_protocols(
         lines += (b"Sec-WebSocket-Protocol: ", _checked(b"sec-websocket-protocol", subprotocol.encode()), b"\r\n")
     if extensions is not None:
         lines += (b"Sec-WebSocket-Extensions: ", extensions, b"\r\n")
+    for name, value in handshake.default_headers:
+        lines += (name, b": ", value, b"\r\n")
     for name, value in headers:
         if name.lower() in _OWN:
             raise UsageError(f"header {name.decode('latin-1')!r} belongs to the handshake; leave it out")
         lines += (name, b": ", _checked(name, value), b"\r\n")
-    for name, value in handshake.default_headers:
-        lines += (name, b": ", value, b"\r\n")
     lines.append(b"\r\n")
     return b"".join(lines)
 
