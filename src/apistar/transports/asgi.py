@@ -36,6 +36,7 @@ class ASGITransport:
         "_closed",
         "_direct",
         "_drainer",
+        "_gives_reasons",
         "_inbox",
         "_inbox_bytes",
         "_limits",
@@ -63,6 +64,8 @@ class ASGITransport:
         denial = "websocket.http.response" in (scope.get("extensions") or {})
         self.capabilities = Capability.DENIAL_RESPONSE if denial else Capability.NONE
         self.ending: Ending | None = None
+        # Servers of an older version say 1005 for everything without a code, and never a reason.
+        self._gives_reasons = (scope.get("asgi") or {}).get("spec_version", "2.0") >= "2.4"
         self._receive = receive
         self._send = send
         self._limits: Limits = DEFAULTS
@@ -129,7 +132,7 @@ class ASGITransport:
     async def _connect(self) -> None:
         event = await self._receive()
         if event["type"] != "websocket.connect":
-            self._end(_ending_of(event))
+            self._end(_ending_of(event, self._gives_reasons))
             raise WebSocketDisconnect(1006)
 
     # Receiving
@@ -211,7 +214,7 @@ class ASGITransport:
             if self._observer is not None:
                 self._observer.received(self._route, size)
             return message
-        self._end(_ending_of(event))
+        self._end(_ending_of(event, self._gives_reasons))
         return None
 
     # Sending
@@ -415,8 +418,10 @@ class ASGITransport:
         return True
 
 
-def _ending_of(event: Event) -> Ending:
+def _ending_of(event: Event, gives_reasons: bool) -> Ending:
     code = event.get("code")
+    if code == 1005 and gives_reasons and "reason" not in event:
+        code = 1006  # uvicorn's word for a connection that was lost: with a Close it gives a reason, be it an empty one
     return Ending(1005 if code is None else code, event.get("reason") or "", Initiator.PEER)
 
 

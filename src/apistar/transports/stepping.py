@@ -22,6 +22,7 @@ class Started:
         self._first = first
 
     def __await__(self) -> Generator[Any, Any, None]:
+        # As `yield from` does it (PEP 380): an iterator need not have `send` or `throw`, and granian's has not.
         waiting = self._first
         while True:
             try:
@@ -32,7 +33,8 @@ class Started:
                     raise
                 step = throw, error
             else:
-                step = self._iterator.send, value
+                send = getattr(self._iterator, "send", None)
+                step = (next, self._iterator) if send is None else (send, value)
             try:
                 waiting = step[0](step[1])
             except StopIteration:
