@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -410,3 +411,14 @@ def test_async_generator_that_ends_closes_with_1000() -> None:
         with pytest.raises(WebSocketDisconnect) as ended:
             ws.receive()
     assert ended.value.code == 1000
+
+
+def test_task_that_is_cancelled_before_its_first_step_leaves_no_warning() -> None:
+    async def handler(ws: WebSocket, tasks: asyncio.TaskGroup) -> None:
+        await ws.connect()
+        await ws.wait_closed()
+        tasks.create_task(asyncio.sleep(1))
+
+    with client_of(handler) as client, client.websocket("/ws") as ws:
+        ws.close()
+    gc.collect()  # a coroutine that was never awaited says so when it is collected, and warnings are errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -42,7 +42,7 @@ async def coroutine(future: asyncio.Future[None]) -> None:
 
 
 KINDS = pytest.mark.parametrize("kind", [Bare, Waits, coroutine, lambda future: future])
-Kind = Callable[[asyncio.Future[None]], Awaitable[None]]
+Kind = Any
 
 
 @KINDS
@@ -79,5 +79,5 @@ async def test_wait_can_be_cancelled(kind: Kind) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await step
-    if kind is not Bare:
+    if kind.__name__ != "Bare":
         assert future.cancelled()

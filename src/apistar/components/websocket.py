@@ -63,6 +63,7 @@ class ConnectionTasks(asyncio.TaskGroup):
         task: asyncio.Task[Any] = super().create_task(_until_disconnect(coro), name=name, context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: coro.close())  # one that was cancelled before its first step never ran
         if self._over:
             task.cancel()
         return task
