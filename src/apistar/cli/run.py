@@ -26,7 +26,13 @@ LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug", "trace")
 @click.option("--app-dir", default="", metavar="DIR", help="Where to import from.  [default: this folder]")
 @click.option("--ssl-keyfile", metavar="FILE", help="TLS: the private key.")
 @click.option("--ssl-certfile", metavar="FILE", help="TLS: the certificate with its chain.")
-@click.option("--ssl-keyfile-password", metavar="TEXT", help="TLS: what the private key is encrypted with.")
+@click.option(
+    "--ssl-keyfile-password",
+    metavar="TEXT",
+    envvar="APISTAR_SSL_KEYFILE_PASSWORD",
+    show_envvar=True,
+    help="TLS: the key's password.",
+)
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LOG_LEVELS), help="How much is told.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="A line for each request.")
 @click.option("--root-path", default="", metavar="PATH", help="Where a proxy has mounted the application.")
