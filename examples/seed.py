@@ -7,11 +7,7 @@ from apistar import ASyncApp, Route, WebSocket
 from apistar.exceptions import WebSocketDisconnect
 
 
-# The Basic WebSocket flow is:
-# 1. connect with the client
-# 2. handle the data flow
-# 3. close the connection or handle the client closing the connection
-# 4. perform any post processing or cleanup needed.
+# The basic flow: connect with the client, handle the data, close or see the client close, clean up.
 async def websocket_helloworld(ws: WebSocket):
     await ws.connect()
 
@@ -42,10 +38,7 @@ async def websocket_helloworld_forever(ws: WebSocket):
             await ws.send_json({"timestamp": datetime.now().isoformat(), "text": "Hello World!"})
             await asyncio.sleep(1)
     except WebSocketDisconnect:
-        # The WebSocket was closed by the client
-        pass
-
-    # Do any needed post processing here
+        pass  # The WebSocket was closed by the client; do any needed post processing below
 
 
 # Ping Pong, until the client goes away

@@ -86,6 +86,11 @@ def test_application_page_options_exist() -> None:
     assert found <= set(ASyncApp.__init__.__annotations__)
 
 
+def test_examples_page_names_every_example() -> None:
+    documented = {row[0].strip("`") for row in rows("examples.md")}
+    assert documented == {path.name for path in (DOCS.parent / "examples").glob("[!_]*.py")}
+
+
 def test_every_room_of_the_source_is_in_the_design_notes() -> None:
     notes = (DOCS / "design-notes.md").read_text()
     rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}

@@ -24,7 +24,7 @@ from apistar.schema.reading import read
 from apistar.schema.reference import Info, Reference, Server
 from apistar.schema.yaml import to_yaml
 from tests.schema.application import build
-from tests.schema.validation import judge_asyncapi
+from tests.schema.validation import judge_all_asyncapi, judge_asyncapi
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(
@@ -59,14 +59,22 @@ def test_judge_finds_what_is_wrong(reference: Reference) -> None:
     assert verdict.complaints
 
 
-@pytest.mark.requires("node-asyncapi")
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_documents_of_an_example_are_valid(name: str) -> None:
+def test_openapi_document_of_an_example_is_valid(name: str) -> None:
+    assert list(OpenAPIV31SpecValidator(openapi(reference_of(name))).iter_errors()) == []
+
+
+@pytest.mark.requires("node-asyncapi")
+def test_asyncapi_documents_of_the_examples_are_valid() -> None:
+    verdicts = judge_all_asyncapi([asyncapi(reference_of(name)) for name in EXAMPLES])
+    assert {name: (verdict.parsed, verdict.complaints) for name, verdict in zip(EXAMPLES, verdicts, strict=True)} == {
+        name: (True, []) for name in EXAMPLES
+    }
+
+
+def reference_of(name: str) -> Reference:
     app: ASyncApp = importlib.import_module(name).app
-    reference = read(app.router.entries)
-    assert list(OpenAPIV31SpecValidator(openapi(reference)).iter_errors()) == []
-    verdict = judge_asyncapi(asyncapi(reference))
-    assert (verdict.parsed, verdict.complaints) == (True, [])
+    return app.reference()
 
 
 @pytest.mark.requires("node-asyncapi")

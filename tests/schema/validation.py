@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apistar.schema.openapi import Document
 from tests.requirements import NODE_FOLDER
@@ -16,11 +18,15 @@ SCRIPT = """
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 const { Parser } = createRequire(process.argv[1] + '/')('@asyncapi/parser');
-const found = await new Parser().parse(readFileSync(0, 'utf8'));
-console.log(JSON.stringify({
-  parsed: found.document !== undefined,
-  diagnostics: found.diagnostics.map(one => ({ code: one.code, message: one.message, path: one.path.join('.') })),
-}));
+const verdicts = [];
+for (const text of JSON.parse(readFileSync(0, 'utf8'))) {
+  const found = await new Parser().parse(text);
+  verdicts.push({
+    parsed: found.document !== undefined,
+    diagnostics: found.diagnostics.map(one => ({ code: one.code, message: one.message, path: one.path.join('.') })),
+  });
+}
+console.log(JSON.stringify(verdicts));
 """
 
 
@@ -40,14 +46,22 @@ class Verdict:
 
 def judge_asyncapi(document: Document) -> Verdict:
     """Have npm's `@asyncapi/parser` read a document."""
+    return judge_all_asyncapi([document])[0]
+
+
+def judge_all_asyncapi(documents: Sequence[Document]) -> list[Verdict]:
+    """Have it read several; starting it takes longer than reading."""
     result = subprocess.run(
         ["node", "--input-type=module", "-e", SCRIPT, str(Path(NODE_FOLDER).resolve())],
-        input=json.dumps(document),
+        input=json.dumps([json.dumps(document) for document in documents]),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    found = json.loads(result.stdout)
+    return [_verdict(found) for found in json.loads(result.stdout)]
+
+
+def _verdict(found: Any) -> Verdict:
     complaints = [one for one in found["diagnostics"] if one["code"] != "asyncapi-latest-version"]
     return Verdict(found["parsed"], [f"{one['path']}: {one['message']}" for one in complaints])
