@@ -117,7 +117,8 @@ class ASyncApp:
         self.router: Router[Operation] = Router(table([*routes, *mounts, *schema, *docs], self._compiler.compile))
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
-        self._lifespan = Lifespan(self, self.injector, lifespan)
+        mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
+        self._lifespan = Lifespan(self, self.injector, lifespan, mounted)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
         self._stack: ASGIApp = _wrapped(self._dispatch, middleware) if middleware else self._answer
 
@@ -140,7 +141,16 @@ class ASyncApp:
             return
         if not self.injector.started:
             await self._lifespan.ensure_started()
+        if self._lifespan.state:
+            scope["state"] = {**scope.get("state", {}), **self._lifespan.state}
         await self._stack(scope, receive, send)
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """
+        Start the application, and shut it down on leaving: for whoever mounts it in another framework, which hands its
+        lifespan to none but itself.
+        """
+        return self._lifespan.running()
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope, receive, send)
@@ -167,7 +177,7 @@ class ASyncApp:
             await serve_http(self._unrouted, exchange, refusal)
             return
         if match.mount is not None:
-            await self._mounted(match.mount, _below(scope, match.prefix), receive, send)
+            await self._mounted(match.mount, self._below(scope, match.mount, match.prefix), receive, send)
             return
         if match.allow:
             allow = ", ".join(match.allow)
@@ -177,6 +187,12 @@ class ASyncApp:
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         scope["path_params"] = match.params
         await serve_http(operation, exchange)
+
+    def _below(self, scope: Scope, mount: Mount, prefix: str) -> Scope:
+        """The scope of a mounted application, with the state that its own lifespan gave."""
+        root = scope.get("root_path", "")
+        state = {**scope.get("state", {}), **self._lifespan.mounted.get(id(mount.app), {})}
+        return {**scope, "root_path": root + prefix, "app_root_path": root, "state": state}
 
     async def _mounted(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -191,7 +207,7 @@ class ASyncApp:
                 self._hosts.check(scope)
             match = self.router.match_websocket(_path(scope))
             if match.mount is not None:
-                return match.mount.app(_below(scope, match.prefix), receive, send)
+                return match.mount.app(self._below(scope, match.mount, match.prefix), receive, send)
             operation = match.target
             transport = self._transport(scope, receive, send)
             websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
@@ -249,11 +265,6 @@ def _path(scope: Scope) -> str:
     if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
         return path[len(root) :] or "/"
     return path
-
-
-def _below(scope: Scope, prefix: str) -> Scope:
-    """The scope of a mounted application."""
-    return {**scope, "root_path": scope.get("root_path", "") + prefix, "app_root_path": scope.get("root_path", "")}
 
 
 def _wrapped(app: ASGIApp, middleware: Sequence[Any]) -> ASGIApp:

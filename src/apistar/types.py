@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, ForwardRef, TypeAlias, get_args
+from typing import Any, ForwardRef, Protocol, TypeAlias, get_args
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -24,3 +24,16 @@ BytesLike: TypeAlias = "bytes | bytearray | memoryview"
 def names_later(annotation: object) -> bool:
     """Whether an annotation is text, or has a name in it that is: `"Say"`, `WebSocket["Say"]`."""
     return isinstance(annotation, str | ForwardRef) or any(map(names_later, get_args(annotation)))
+
+
+class WSGIFace(Protocol):
+    """An application that serves WSGI and has the same as ASGI at hand: `App`."""
+
+    @property
+    def asgi(self) -> ASGIApp: ...
+
+
+def asgi_of(app: ASGIApp | WSGIFace) -> ASGIApp:
+    """The ASGI application that is meant."""
+    inner: ASGIApp | None = getattr(app, "asgi", None)
+    return app if inner is None else inner  # type: ignore[return-value]

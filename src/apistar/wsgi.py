@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from .app import ASyncApp
+from .components import ConstantSource
 from .dispatch.operation import Operation, Style
 from .exceptions import ConfigurationError
 from .injector import Component
@@ -40,7 +41,8 @@ class App:
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
     ) -> None:
-        self.asgi = ASyncApp(
+        self.asgi: ASyncApp = _Routes(
+            self,
             routes,
             components,
             event_hooks,
@@ -70,6 +72,17 @@ class App:
     def render_template(self, name: str, /, **context: Any) -> str:
         """As `ASyncApp.render_template()`."""
         return self.asgi.render_template(name, **context)
+
+
+class _Routes(ASyncApp):
+    """The application underneath, in which `App` is the face that its handlers ask for."""
+
+    def __init__(self, face: App, *arguments: Any, **options: Any) -> None:
+        self._face = face
+        super().__init__(*arguments, **options)
+
+    def _sources(self) -> list[Any]:
+        return [ConstantSource((App,), self._face), *super()._sources()]
 
 
 def _check(operation: Operation) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from apistar.exceptions import OutboxFull, WebSocketDisconnect
 from apistar.limits import DEFAULTS, Limits
 from apistar.observer import Observer
-from apistar.transports.transport import Capability, Ending, Initiator
+from apistar.transports.transport import Capability, Ending, Initiator, Prepared
 from tests.contracts.carriers import CARRIERS, Carrier, Pair, ended
 from tests.transports.wire import TIME_LIMIT_S, frame, until
 
@@ -291,6 +292,89 @@ async def test_client_that_never_reads_is_reset_after_send_timeout_s(carrier: Ca
         assert await pair.client.is_reset()
 
 
+# What goes to many
+
+
+async def test_prepared_messages_arrive_in_order_between_others(carrier: Carrier) -> None:
+    big = bytes(70_000)
+    async with carrier.pair() as one, carrier.pair() as other:
+        for pair in (one, other):
+            await pair.accept()
+            pair.transport.send_nowait(b"before", False)
+        few = Prepared([("ü".encode(), True), (b"\x00", False), (big, False), (b"", True)])
+        single = Prepared([(b"single", True)])
+        for pair in (one, other):
+            assert pair.transport.send_prepared(single)
+            await until(lambda pair=pair: pair.transport.waiting_bytes == 0, "all is out")  # type: ignore[misc]
+            assert pair.transport.send_prepared(few)
+        for pair in (one, other):
+            frames = [await pair.client.read_frame() for _ in range(6)]
+            assert frames == [
+                (BINARY, b"before"),
+                (TEXT, b"single"),
+                (TEXT, "ü".encode()),
+                (BINARY, b"\x00"),
+                (BINARY, big),
+                (TEXT, b""),
+            ]
+
+
+async def test_prepared_messages_are_compressed_for_each_connection(carrier: Carrier) -> None:
+    offer = b"Sec-WebSocket-Extensions: permessage-deflate"
+    text = b"a word, and a word, " * 20
+    async with carrier.pair(Limits(compression=True), None, offer) as pair, carrier.pair() as plain:
+        needs(pair, Capability.COMPRESSION)
+        await pair.accept()
+        await plain.accept()
+        prepared = Prepared([(text, True), (text, True)])
+        assert plain.transport.send_prepared(prepared)
+        assert pair.transport.send_prepared(prepared)
+        assert [await plain.client.read_frame() for _ in range(2)] == [(TEXT, text)] * 2
+        inflate = zlib.decompressobj(-15)
+        for _ in range(2):
+            first, payload = await pair.client.read_frame()
+            assert first == TEXT | 0x40
+            assert len(payload) < len(text)
+            assert inflate.decompress(payload + b"\x00\x00\xff\xff") == text
+
+
+async def test_prepared_messages_are_refused_while_something_waits_and_its_end_is_told_once(carrier: Carrier) -> None:
+    async with carrier.pair(Limits(outbox_bytes=500_000)) as pair:
+        needs(pair, Capability.WRITE_PRESSURE)
+        await pair.accept()
+        taken = await fill(pair)
+        calls: list[str] = []
+        prepared = Prepared([(b"late", False)])
+        assert not pair.transport.send_prepared(prepared)
+        pair.transport.call_when_writable(lambda: calls.append("replaced"))
+        pair.transport.call_when_writable(lambda: calls.append("writable"))
+        await asyncio.sleep(0)
+        assert calls == []
+        for _ in range(taken):
+            await pair.client.read_frame()
+        await until(lambda: bool(calls), "it is writable")
+        assert pair.transport.send_prepared(prepared)
+        assert await pair.client.read_frame() == (BINARY, b"late")
+        assert calls == ["writable"]
+
+
+async def test_connection_that_is_writable_says_so_at_once_and_after_the_end_never(carrier: Carrier) -> None:
+    async with carrier.pair() as pair:
+        await pair.accept()
+        calls: list[str] = []
+        pair.transport.call_when_writable(lambda: calls.append("open"))
+        assert calls == []
+        await until(lambda: calls == ["open"], "it is writable")
+        pair.transport.call_when_writable(lambda: calls.append("aborted"))
+        pair.transport.abort()
+        pair.transport.call_when_writable(lambda: calls.append("over"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert calls == ["open"]
+        with pytest.raises(WebSocketDisconnect):
+            pair.transport.send_prepared(Prepared([(b"x", True)]))
+
+
 # Ending
 
 
@@ -432,6 +516,15 @@ async def test_observer_sees_a_connection_from_its_handshake_to_its_end(carrier:
             ("sent", "/", 2),
             ("closed", "/", 1001),
         ]
+
+
+async def test_observer_sees_prepared_messages(carrier: Carrier) -> None:
+    recorder = Recorder()
+    async with carrier.pair(None, recorder) as pair:
+        await pair.accept()
+        assert pair.transport.send_prepared(Prepared([(b"abc", True), (b"d", False)]))
+        assert [await pair.client.read_frame() for _ in range(2)] == [(TEXT, b"abc"), (BINARY, b"d")]
+        assert recorder.events == [("opened", "/"), ("sent", "/", 3), ("sent", "/", 1)]
 
 
 async def test_observer_sees_a_refusal(carrier: Carrier) -> None:

@@ -122,7 +122,7 @@ def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> I
             if process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(5.0)
+                    process.wait(1.0)
                 except subprocess.TimeoutExpired:
                     process.kill()
 

@@ -32,12 +32,14 @@ class Exchange:
         websocket: Of a WebSocket route.
         response: What will be sent, for `on_response` and `on_error` hooks.
         error: What went wrong, for `on_error` hooks.
+        ended_by: What the handler was left with, for clean-ups: `error`, or an exception that is an answer.
     """
 
     __slots__ = (
         "_connection",
         "_query",
         "_request",
+        "ended_by",
         "error",
         "limits",
         "path_params",
@@ -67,6 +69,7 @@ class Exchange:
         self.websocket: WebSocket[Any, Any] | None = None
         self.response: Response | None = None
         self.error: BaseException | None = None
+        self.ended_by: BaseException | None = None
         self._request: Request | None = None
         self._connection: HTTPConnection | None = None
         self._query: QueryParams | None = None

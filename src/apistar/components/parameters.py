@@ -23,6 +23,8 @@ from ..exceptions import BadRequest
 from ..http.annotations import Header, QueryParam
 from ..injector import Binding
 from ..injector.signature import bare, optional_of, words
+from ..messages.fault import fault
+from ..messages.json import JSON
 from .exchange import Exchange
 from .site import Site
 
@@ -186,7 +188,7 @@ def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
             return msgspec.convert(value, annotation, strict=False)
         except msgspec.ValidationError as error:
             shown = value if isinstance(value, str) else ", ".join(value)
-            detail = str(error).replace("`", "")
+            detail = fault(error, JSON, annotation, "").detail.removeprefix("$: ")
             raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
 
     return convert

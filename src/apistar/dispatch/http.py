@@ -49,7 +49,7 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         raise
     finally:
         await exchange.close()
-        cleanup = resolution.close(error or exchange.error)
+        cleanup = resolution.close(error or exchange.ended_by)
         if cleanup is not None:
             await _clean_up(operation, exchange, cleanup)
 
@@ -65,14 +65,16 @@ async def _respond(
                 raise refusal
             exchange.response = operation.respond(await _call(operation, resolution))
         except (HTTPException, StarletteHTTPException) as answer:
+            exchange.ended_by = answer
             exchange.response = problem_of(answer)
         await _run_hooks(hooks.on_response, exchange, resolution)
     except (HTTPException, StarletteHTTPException) as answer:
+        exchange.ended_by = answer
         exchange.response = problem_of(answer)
     except ClientDisconnect:
         raise
     except Exception as fault:
-        exchange.error = fault
+        exchange.error = exchange.ended_by = fault
         exchange.response = problem_of(InternalServerError())
         report(exchange.scope, operation.label, fault)
         await _run_error_hooks(operation, exchange, resolution)
@@ -112,8 +114,8 @@ async def _clean_up(operation: Operation, exchange: Exchange, cleanup: Any) -> N
     try:
         await cleanup
     except Exception as fault:
-        # The generators see what ended the exchange, and most let it pass: that one was reported before.
-        if fault is not exchange.error and not isinstance(fault, ClientDisconnect):
+        # The generators see what ended the exchange, and most let it pass: that one was answered or reported before.
+        if fault is not exchange.ended_by and not isinstance(fault, ClientDisconnect):
             report(exchange.scope, operation.label, fault)
 
 

@@ -1,8 +1,9 @@
 """
 Start-up and shutdown of an application.
 
-Components that live as long as the application are built first, then the `lifespan` context manager is entered;
-shutdown goes the other way. A server without lifespan events starts the application with its first connection.
+Components that live as long as the application are built first, then mounted applications are started, then the
+`lifespan` context manager is entered; shutdown goes the other way. A server without lifespan events starts the
+application with its first connection.
 
 Source: the ASGI specification, "Lifespan" 2.0.
 """
@@ -12,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from ..injector import Injector
-from ..types import Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
+from .mounted import mounted_lifespan
 
 logger = logging.getLogger("apistar")
 
@@ -26,12 +28,27 @@ Context = AbstractAsyncContextManager["Mapping[str, Any] | None"]
 
 
 class Lifespan(Generic[App]):
-    """Starts and stops one application, in the loop that serves it."""
+    """
+    Starts and stops one application, in the loop that serves it, and what is mounted in it.
 
-    def __init__(self, app: App, injector: Injector, context: Callable[[App], Context] | None) -> None:
+    Attributes:
+        state: What every connection shall see of the `lifespan` where no server has it, because none asked.
+        mounted: What the lifespan of each mounted application gave as the state of its connections, by its `id()`.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        injector: Injector,
+        context: Callable[[App], Context] | None,
+        mounts: Iterable[tuple[str, ASGIApp]] = (),
+    ) -> None:
+        self.state: Mapping[str, Any] = {}
+        self.mounted: dict[int, Mapping[str, Any]] = {}
         self._app = app
         self._injector = injector
         self._context = context
+        self._mounts = {id(mount): (prefix, mount) for prefix, mount in mounts}
         self._stack: AsyncExitStack | None = None
         self._starting: asyncio.Lock | None = None
 
@@ -62,13 +79,27 @@ class Lifespan(Generic[App]):
             self._starting = asyncio.Lock()
         async with self._starting:
             if not self._injector.started:
-                await self._start()
+                self.state = await self._start() or {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The application from its start-up to its shutdown; nothing where somebody else has started it."""
+        if self._injector.started:
+            yield
+            return
+        self.state = await self._start() or {}
+        try:
+            yield
+        finally:
+            await self._stop()
 
     async def _start(self) -> Mapping[str, Any] | None:
         stack = AsyncExitStack()
         try:
             await self._injector.start(self._app)
             stack.push_async_callback(self._injector.stop)
+            for key, (prefix, mount) in self._mounts.items():
+                self.mounted[key] = await stack.enter_async_context(mounted_lifespan(mount, prefix))
             state = None
             if self._context is not None:
                 state = await stack.enter_async_context(self._context(self._app))
@@ -79,6 +110,7 @@ class Lifespan(Generic[App]):
         return state
 
     async def _stop(self) -> None:
+        self.state = {}
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()

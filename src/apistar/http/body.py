@@ -15,18 +15,17 @@ parser, which keeps uploads on disk. Sources: RFC 9110 §8.3, §15.5.14, §15.5.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
-import msgspec
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
 from ..exceptions import BadRequest, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
 from ..messages.json import JSON
 from ..messages.msgpack import MSGPACK
+from .form import FORMS, from_form, has_upload, lists_of
 
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
 BodyReader = Callable[[Request, int], Awaitable[Any]]
@@ -60,9 +59,16 @@ def _too_large(size: int, limit: int) -> PayloadTooLarge:
     )
 
 
-def body_reader(annotation: Any) -> BodyReader:
+NOTHING: Final = object()
+"""The default of a body that must be there."""
+
+
+def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     """
     Build, once, what reads and decodes a body as `annotation`.
+
+    Args:
+        default: Stands for an empty body; one without default is decoded like any other, which most types refuse.
 
     Raises:
         UnsupportedType: If no decoder can be built for it.
@@ -75,12 +81,13 @@ def body_reader(annotation: Any) -> BodyReader:
         return _read_form
     from_json = _json_decoder(annotation)
     from_msgpack = None if from_json is None else MSGPACK.decoder(annotation)
+    lists = lists_of(annotation)
 
     async def read(request: Request, limit_bytes: int) -> Any:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         decode: Callable[[bytes], Any] | None
-        if media_type in _FORMS:
-            return _from_form(await _read_form(request, limit_bytes), annotation)
+        if media_type in FORMS:
+            return from_form(await _read_form(request, limit_bytes), annotation, lists)
         if media_type in _MSGPACK:
             decode = from_msgpack
         elif not media_type or media_type == "application/json" or media_type.endswith("+json"):
@@ -91,8 +98,11 @@ def body_reader(annotation: Any) -> BodyReader:
             raise UnsupportedMediaType(
                 f"content type {media_type!r} is not supported; send application/json, application/msgpack or a form"
             )
+        body = await read_body(request, limit_bytes)
+        if not body and default is not NOTHING:
+            return default
         try:
-            return decode(await read_body(request, limit_bytes))
+            return decode(body)
         except InvalidMessage as error:
             raise BadRequest({"detail": error.detail, "path": error.path}) from None
 
@@ -101,16 +111,7 @@ def body_reader(annotation: Any) -> BodyReader:
 
 def _json_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
     """A decoder, or `None` for a type with uploads, which only a form can carry."""
-    return None if _has_upload(annotation) else JSON.decoder(annotation)
-
-
-def _has_upload(annotation: Any) -> bool:
-    hints = getattr(annotation, "__annotations__", None)
-    if not isinstance(annotation, type) or not hints:
-        return False
-    import typing
-
-    return any("UploadFile" in str(hint) for hint in typing.get_type_hints(annotation).values())
+    return None if has_upload(annotation) else JSON.decoder(annotation)
 
 
 async def _read_text(request: Request, limit_bytes: int) -> str:
@@ -122,28 +123,11 @@ async def _read_text(request: Request, limit_bytes: int) -> str:
 
 async def _read_form(request: Request, limit_bytes: int) -> FormData:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _FORMS:
-        raise UnsupportedMediaType(f"content type {media_type!r} is not a form; send {' or '.join(_FORMS)}")
-    if media_type == _FORMS[0]:
+    if media_type not in FORMS:
+        raise UnsupportedMediaType(f"content type {media_type!r} is not a form; send {' or '.join(FORMS)}")
+    if media_type == FORMS[0]:
         await read_body(request, limit_bytes)
     try:
         return await request.form()
     except StarletteHTTPException as error:
         raise BadRequest(error.detail) from None
-
-
-def _from_form(form: FormData, annotation: Any) -> Any:
-    fields: dict[str, Any] = {}
-    for name in form:
-        values = form.getlist(name)
-        fields[name] = values[0] if len(values) == 1 else values
-    try:
-        return msgspec.convert(fields, annotation, strict=False, dec_hook=_upload)
-    except msgspec.ValidationError as error:
-        raise BadRequest(str(error)) from None
-
-
-def _upload(expected: type, value: Any) -> Any:
-    if expected is UploadFile and not isinstance(value, UploadFile):
-        raise ValueError("expected a file")
-    return value

@@ -68,7 +68,7 @@ def parameters_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None 
     """
     Parameters of a callable in order, with their annotations resolved.
 
-    `*args` and `**kwargs` are left out: nothing is injected there.
+    Left out is where nothing is injected: `*args` and `**kwargs`, and what a `functools.partial` gives by keyword.
 
     Raises:
         ConfigurationError: If an annotation names something that cannot be found.
@@ -78,10 +78,11 @@ def parameters_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None 
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the signature of {call!r} cannot be read: {error}") from None
     hints = hints_of(call, namespace)
+    bound = call.keywords if isinstance(call, functools.partial) else {}
     return [
         parameter.replace(annotation=hints.get(parameter.name, parameter.annotation))
         for parameter in signature.parameters.values()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and parameter.name not in bound
     ]
 
 

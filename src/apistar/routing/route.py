@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import enum
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import RouteConfigurationError
 from ..limits import Limits
 from ..messages.codec import Codec
-from ..types import ASGIApp, names_later
+from ..types import ASGIApp, WSGIFace, asgi_of, names_later
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
@@ -74,10 +75,7 @@ class Route:
         self.codecs = (codecs,) if isinstance(codecs, str) else tuple(codecs)
         self.namespace: Mapping[str, Any] | None = None
         if _has_string_annotations(handler):
-            # With `from __future__ import annotations` a name that is local to the function in which the route is
-            # written is found there only.
-            frame = sys._getframe(1)
-            self.namespace = dict(frame.f_locals) if frame.f_code.co_name != "<module>" else None
+            self.namespace = _local_names(handler, sys._getframe(1))
 
     def __repr__(self) -> str:
         return f"Route({self.url!r}, {self.method!r}, {self.name})"
@@ -110,16 +108,17 @@ class Mount:
     """
     Any ASGI application below a URL. It sees `root_path` with the URL added, as ASGI says.
 
-    Routes of the application itself come first where both could answer.
+    Routes of the application itself come first where both could answer. What is mounted is started and shut down with
+    it, if it has a lifespan. An `App` may be mounted as it is.
     """
 
     __slots__ = ("app", "name", "url")
 
-    def __init__(self, url: str, app: ASGIApp, name: str | None = None) -> None:
+    def __init__(self, url: str, app: ASGIApp | WSGIFace, name: str | None = None) -> None:
         if not callable(app):
             raise RouteConfigurationError(f"mount {url!r} needs an ASGI application, not {app!r}")
         self.url = url
-        self.app = app
+        self.app = asgi_of(app)
         self.name = name
 
 
@@ -128,9 +127,29 @@ def _name(handler: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def _has_string_annotations(handler: Callable[..., Any]) -> bool:
+def _function(handler: Callable[..., Any]) -> Any:
     function = getattr(handler, "func", handler)
     function = getattr(function, "__func__", function)
-    if not hasattr(function, "__annotations__"):
-        function = type(function).__call__
-    return any(map(names_later, getattr(function, "__annotations__", {}).values()))
+    return function if hasattr(function, "__annotations__") else type(function).__call__
+
+
+def _has_string_annotations(handler: Callable[..., Any]) -> bool:
+    return any(map(names_later, getattr(_function(handler), "__annotations__", {}).values()))
+
+
+def _local_names(handler: Callable[..., Any], frame: types.FrameType | None) -> dict[str, Any] | None:
+    """
+    What `from __future__ import annotations` hides: names that are local to the function in which the route is
+    written, or to those in which the handler is, as long as they run.
+    """
+    function = _function(handler)
+    parts = str(getattr(function, "__qualname__", "")).split(".<locals>.")
+    writers = {".<locals>.".join(parts[:count]) for count in range(1, len(parts))}
+    found: list[dict[str, Any]] = []
+    here = True
+    while frame is not None:
+        wrote_handler = frame.f_code.co_qualname in writers and frame.f_globals is function.__globals__
+        if frame.f_code.co_name != "<module>" and (here or wrote_handler):
+            found.append(dict(frame.f_locals))
+        here, frame = False, frame.f_back if writers or here else None
+    return {name: value for names in reversed(found) for name, value in names.items()} if found else None

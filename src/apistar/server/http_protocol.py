@@ -60,6 +60,7 @@ NAMES: Final[dict[bytes, bytes]] = {
 }
 """Names in lower case, one object for each: a name that every client sends is not kept once for each client."""
 
+_BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
 LINE_BYTES: Final = 4
 """Of a header line besides name and value: colon, space, CR, LF."""
 
@@ -109,6 +110,8 @@ class HTTPProtocol(HttpToolsProtocol):
         self._ready_for_http = False
         self._refusal: Refused | None = None
         self._upgrading = False
+        self._declining = False
+        self._declined: list[tuple[bytes, bytes]] | None = None
         self._deaf = False
         self._in_head = True
         self._deadline = 0.0
@@ -143,10 +146,13 @@ class HTTPProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._upgrading:
                 self._upgrade(data[upgrade.args[0] :])
+            elif self._declining:
+                self._decline(data[upgrade.args[0] :])
             else:
                 self._deaf = True  # no other protocol is spoken here; what follows is not HTTP
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or self._fault_of(error))
+            if not self._deaf:
+                self._refuse(self._refusal or self._fault_of(error))
         else:
             if self._in_head:
                 self._watch_head(len(data), moved=self._head_bytes != before)
@@ -168,6 +174,8 @@ class HTTPProtocol(HttpToolsProtocol):
     # What httptools says
 
     def on_message_begin(self) -> None:
+        if self._deaf:
+            self._bad("nothing is interpreted behind an upgrade that was declined")
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -207,6 +215,12 @@ class HTTPProtocol(HttpToolsProtocol):
                 self._bad("an upgrade must wait for the answers to the requests before it")
             self._upgrading = True
             return
+        if upgrade and any(name in _BODY for name, _ in self.headers):
+            self._declining = True
+            return
+        if self._declined is not None:
+            self.headers = self._declined
+            upgrade = True
         if self.bucket is not None:
             self.service.wheel.forget(self)
         if not self._ready_for_http:
@@ -224,8 +238,23 @@ class HTTPProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._upgrading:
-            super().on_message_complete()
+        if self._upgrading or self._declining:
+            return
+        super().on_message_complete()
+        self._deaf = self._declined is not None
+
+    def _decline(self, rest: bytes) -> None:
+        """
+        Go on in HTTP/1.1 with a request that has a body and asks for another protocol, as `h2c` of Java's client.
+
+        httptools has no more to say on it, so the head is parsed again, without the upgrade.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        head = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        head += (b"%s: %s" % field for field in self.headers if field[0] != b"upgrade")
+        self._declining, self._declined = False, self.headers
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join((*head, b"", rest)))
 
     def _should_upgrade(self) -> bool:
         return self._upgrading

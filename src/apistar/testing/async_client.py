@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from ..types import ASGIApp, Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send, WSGIFace, asgi_of
 from .lifespan import TestLifespan
 from .scopes import websocket_scope
 from .session import UNSET, AsyncWebSocketSession
@@ -28,7 +28,7 @@ class AsyncTestClient(httpx.AsyncClient):
     The application is started with the first use and shut down on leaving `async with`.
 
     Args:
-        app: Any ASGI 3 application.
+        app: Any ASGI 3 application; for an `App`, the one underneath.
         base_url: Of relative URLs; its host is the `Host` of every request.
         raise_server_exceptions: Raise in the test what a handler failed with; otherwise the test sees 500 or 1011.
         timeout_s: Limit of every wait, in seconds; `None` for none (in a debugger).
@@ -41,7 +41,7 @@ class AsyncTestClient(httpx.AsyncClient):
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: ASGIApp | WSGIFace,
         *,
         base_url: str = "http://testserver",
         raise_server_exceptions: bool = True,
@@ -50,12 +50,12 @@ class AsyncTestClient(httpx.AsyncClient):
         client: tuple[str, int] = ("testclient", 50000),
         **options: Any,
     ) -> None:
-        self.app = app
+        self.app = asgi_of(app)
         self.timeout_s = timeout_s
         self._raises = raise_server_exceptions
         self._root_path = root_path
         self._peer = client
-        self._lifespan = TestLifespan(app, timeout_s)
+        self._lifespan = TestLifespan(self.app, timeout_s)
         transport = httpx.ASGITransport(
             self._serve, raise_app_exceptions=raise_server_exceptions, root_path=root_path, client=client
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from ..types import ASGIApp
+from ..types import ASGIApp, WSGIFace, asgi_of
 from .async_client import AsyncTestClient
 from .loop import LoopThread
 from .session import UNSET, WebSocketSession
@@ -33,7 +33,7 @@ class TestClient(httpx.Client):
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: ASGIApp | WSGIFace,
         *,
         base_url: str = "http://testserver",
         raise_server_exceptions: bool = True,
@@ -42,10 +42,10 @@ class TestClient(httpx.Client):
         client: tuple[str, int] = ("testclient", 50000),
         **options: Any,
     ) -> None:
-        self.app = app
+        self.app = asgi_of(app)
         self.timeout_s = timeout_s
         self._thread = _Runner(
-            app,
+            self.app,
             base_url=base_url,
             raise_server_exceptions=raise_server_exceptions,
             timeout_s=timeout_s,

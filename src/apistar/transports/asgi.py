@@ -14,16 +14,20 @@ Source: the ASGI specification, "WebSocket" 2.5 and the extension "WebSocket Den
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Awaitable
-from typing import Final, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, cast
 
 from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
 from ..observer import Observer
 from ..types import BytesLike, Data, Event, Receive, Scope, Send
+from .asgi_events import ending_of, size_of, utf8_size, wake
 from .stepping import Started, first_step
-from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
+from .transport import Capability, Ending, HeaderList, Initiator, OnEnd, Prepared
+
+log: Final = logging.getLogger("apistar.transports")
 
 LEARN_TIMEOUT_S: Final = 1.0
 """After a failed send, how long to wait for the server to say how the connection ended; servers say it at once."""
@@ -33,6 +37,7 @@ class ASGITransport:
     """One WebSocket connection over `scope`, `receive` and `send`."""
 
     __slots__ = (
+        "_background",
         "_closed",
         "_direct",
         "_drainer",
@@ -56,6 +61,7 @@ class ASGITransport:
         "_surely_small",
         "_unanswered",
         "_waiters",
+        "_writable",
         "capabilities",
         "ending",
     )
@@ -83,11 +89,13 @@ class ASGITransport:
         self._direct = False
         self._reader: asyncio.Task[None] | None = None
         self._reader_wanted = False
+        self._background: asyncio.Task[None] | None = None
         self._drainer: asyncio.Task[None] | None = None
         self._readable: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._closed: list[asyncio.Future[None]] = []
         self._waiters: deque[asyncio.Future[None]] = deque()
+        self._writable: Callable[[], None] | None = None
 
     @property
     def waiting_bytes(self) -> int:
@@ -132,7 +140,7 @@ class ASGITransport:
     async def _connect(self) -> None:
         event = await self._receive()
         if event["type"] != "websocket.connect":
-            self._end(_ending_of(event, self._gives_reasons))
+            self._end(ending_of(event, self._gives_reasons))
             raise WebSocketDisconnect(1006)
 
     # Receiving
@@ -143,7 +151,7 @@ class ASGITransport:
             message = self._inbox.popleft()
             self._inbox_bytes -= len(message)
             if self._room is not None:
-                _wake(self._room)
+                wake(self._room)
             return message
         if self.ending is not None:
             raise WebSocketDisconnect(self.ending.code, self.ending.reason)
@@ -197,7 +205,7 @@ class ASGITransport:
                 self._inbox.append(message)
                 self._inbox_bytes += len(message)
                 if self._readable is not None:
-                    _wake(self._readable)
+                    wake(self._readable)
 
     async def _taken(self, event: Event) -> Data | None:
         """The message of an event, if it is one that counts."""
@@ -206,7 +214,7 @@ class ASGITransport:
                 return None  # RFC 6455 §5.5.1: nothing counts after a Close
             text: str | None = event.get("text")
             message: Data = event["bytes"] if text is None else text
-            size = len(message) if text is None else _utf8_size(text, self._limits.max_message_bytes)
+            size = len(message) if text is None else utf8_size(text, self._limits.max_message_bytes)
             if size > self._limits.max_message_bytes:
                 limit = self._limits.max_message_bytes
                 await self.close(1009, f"message of {size} bytes exceeds max_message_bytes of {limit}")
@@ -214,7 +222,7 @@ class ASGITransport:
             if self._observer is not None:
                 self._observer.received(self._route, size)
             return message
-        self._end(_ending_of(event, self._gives_reasons))
+        self._end(ending_of(event, self._gives_reasons))
         return None
 
     # Sending
@@ -241,6 +249,61 @@ class ASGITransport:
                 self._observer.dropped(self._route, 1)
             raise OutboxFull(self._outbox_bytes, len(self._outbox))
         self._append(event)
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        if self.ending is None and self._blocked:
+            return False
+        for payload, text in prepared.messages:
+            event = self._event(payload, text)
+            if self._blocked:  # one before it waits; the rest of a batch is little, and was promised
+                self._append(event)
+                continue
+            self._sending = True
+            try:
+                step = first_step(self._send(event))
+            except (OSError, RuntimeError) as error:
+                self._in_background(self._refused(error))
+                return True
+            if step is None:
+                self._sending = False
+            else:
+                self._in_background(self._waited(step))
+        return True
+
+    @property
+    def _blocked(self) -> bool:
+        return bool(self._sending or self._outbox or self._waiters)
+
+    def _in_background(self, rest: Coroutine[Any, Any, None]) -> None:
+        """Go on with a send that nobody awaits; how the connection ended is told to its owner."""
+
+        async def run() -> None:
+            try:
+                await rest
+            except WebSocketDisconnect:
+                pass
+            except RuntimeError:
+                log.exception("a server refused to send on an open WebSocket; route %s", self._route)
+                self._end(Ending(1006, "", Initiator.LOCAL))
+            finally:
+                self._background = None
+
+        self._background = asyncio.get_running_loop().create_task(run(), name="apistar: WebSocket send")
+
+    def call_when_writable(self, callback: Callable[[], None]) -> None:
+        if self.ending is None:
+            self._writable = callback
+            self._tell_writable()
+
+    def _tell_writable(self) -> None:
+        if self._writable is not None and not self._blocked:
+            asyncio.get_running_loop().call_soon(self._call_writable)
+
+    def _call_writable(self) -> None:
+        callback = self._writable
+        if callback is not None and not self._blocked and self.ending is None:
+            self._writable = None
+            callback()
 
     def _event(self, data: str | BytesLike, text: bool) -> Event:
         if self.ending is not None:
@@ -282,6 +345,7 @@ class ASGITransport:
         finally:
             self._sending = False
             self._start_drainer()
+            self._tell_writable()
 
     async def _refused(self, error: OSError | RuntimeError) -> None:
         """
@@ -312,7 +376,7 @@ class ASGITransport:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
                 elif self._waiters:
-                    _wake(self._waiters.popleft())  # this one was woken and cannot use it
+                    wake(self._waiters.popleft())  # this one was woken and cannot use it
                 raise
             if self.ending is not None:
                 raise WebSocketDisconnect(self.ending.code, self.ending.reason)
@@ -324,12 +388,12 @@ class ASGITransport:
         limits = self._limits
         if not self._outbox:
             return True
-        size = self._outbox_bytes + _size(event)
+        size = self._outbox_bytes + size_of(event)
         return len(self._outbox) < limits.outbox_messages and size <= limits.outbox_bytes
 
     def _append(self, event: Event) -> None:
         self._outbox.append(event)
-        self._outbox_bytes += _size(event)
+        self._outbox_bytes += size_of(event)
         self._start_drainer()
 
     async def _drain(self) -> None:
@@ -338,13 +402,14 @@ class ASGITransport:
                 event = self._outbox[0]
                 await self._deliver(event)
                 self._outbox.popleft()
-                self._outbox_bytes -= _size(event)
+                self._outbox_bytes -= size_of(event)
                 if self._waiters:
-                    _wake(self._waiters.popleft())
+                    wake(self._waiters.popleft())
         except WebSocketDisconnect:
             pass  # `_end` has told everybody
         finally:
             self._drainer = None
+            self._tell_writable()
 
     async def _learn(self) -> bool:
         """After a failed send: wait for the server to say how it ended."""
@@ -406,9 +471,10 @@ class ASGITransport:
             self._observer.closed(self._route, ending.code)
         self._outbox.clear()
         self._outbox_bytes = 0
+        self._writable = None
         for waiter in (*self._waiters, *self._closed, self._readable, self._room):
             if waiter is not None:
-                _wake(waiter)
+                wake(waiter)
         reader, self._reader = self._reader, None
         if reader is not None and reader is not asyncio.current_task():
             reader.cancel()
@@ -416,26 +482,3 @@ class ASGITransport:
         if on_end is not None:
             on_end(ending)
         return True
-
-
-def _ending_of(event: Event, gives_reasons: bool) -> Ending:
-    code = event.get("code")
-    if code == 1005 and gives_reasons and "reason" not in event:
-        code = 1006  # uvicorn's word for a connection that was lost: with a Close it gives a reason, be it an empty one
-    return Ending(1005 if code is None else code, event.get("reason") or "", Initiator.PEER)
-
-
-def _size(event: Event) -> int:
-    return len(event["text"] if "text" in event else event["bytes"])
-
-
-def _utf8_size(text: str, limit: int) -> int:
-    """The size in bytes, counted only where it could matter: a character takes 1 to 4 bytes."""
-    if len(text) * 4 <= limit or text.isascii() or len(text) > limit:
-        return len(text)
-    return len(text.encode())
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -7,6 +7,7 @@ Source: RFC 6455 §5.2 (layout), §5.5.1 and §7.4 (Close).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 from ..exceptions import WebSocketProtocolError
@@ -28,6 +29,14 @@ def header(first: int, size_bytes: int) -> bytes:
     if size_bytes < 65536:
         return struct.pack("!BBH", first, 126, size_bytes)
     return struct.pack("!BBQ", first, 127, size_bytes)
+
+
+def frames_of(messages: Iterable[tuple[bytes, bool]]) -> bytes:
+    """Whole messages, payload and whether it is text, each as one unmasked frame."""
+    pieces: list[bytes] = []
+    for payload, text in messages:
+        pieces += (header(TEXT if text else BINARY, len(payload)), payload)
+    return b"".join(pieces)
 
 
 def close_frame(code: int, reason: str) -> bytes:

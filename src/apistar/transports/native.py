@@ -418,6 +418,7 @@ class NativeTransport(Incoming):
                 self._observer.dropped(self._route, dropped)
             self._observer.closed(self._route, ending.code)
         self._observer = None
+        self._writable = None
         self._assembly = self._deflate = self._rate = self._keepalive = self._mark = None
         self._wake_later()
         for waiter in self._waiters or ():

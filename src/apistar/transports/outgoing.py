@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
@@ -19,16 +18,14 @@ from ..observer import Observer
 from ..types import BytesLike
 from .backlog import Backlog
 from .deflate import SMALL_BYTES, Deflate
-from .frames import BINARY, RSV1, TEXT, header
+from .frames import BINARY, RSV1, TEXT, frames_of, header
 from .picows_connection import FrameListener, Parser
 from .pieces import write_pieces
-from .transport import Ending
+from .transport import SMALL_BYTES as COPIED_BYTES
+from .transport import Ending, Prepared
 
-COPIED_BYTES: Final = 1024
-"""
-Up to this length picows copies a message of any kind. From 8 KiB on it hands the event loop a view of a buffer that it
-uses again and the caller's own object, which the caller may change; those are written in another way.
-"""
+# Up to COPIED_BYTES picows copies a message of any kind. From 8 KiB on it hands the event loop a view of a buffer that
+# it uses again and the caller's own object, which the caller may change; those are written in another way.
 
 
 class Outgoing(FrameListener):
@@ -45,6 +42,7 @@ class Outgoing(FrameListener):
         "_parser",
         "_route",
         "_tcp",
+        "_writable",
         "ending",
     )
 
@@ -60,6 +58,7 @@ class Outgoing(FrameListener):
         self._accepted = False
         self._deflate: Deflate | None = None
         self._backlog: Backlog | None = None
+        self._writable: Callable[[], None] | None = None
         # picows' own send, there only while nothing stands in its way
         self._direct: Callable[[int, str | BytesLike], None] | None = None
 
@@ -88,6 +87,47 @@ class Outgoing(FrameListener):
             if self._observer is not None:
                 self._observer.dropped(self._route, 1)
             raise OutboxFull(backlog.waiting_bytes, backlog.waiting_messages)
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        direct = self._direct
+        if direct is None:
+            return self._send_prepared(prepared)
+        if prepared.small is not None:
+            direct(prepared.opcode, prepared.small)
+        elif self._tcp is not None:
+            self._tcp.write(prepared.wire or _wire_of(prepared))
+        return True
+
+    def _send_prepared(self, prepared: Prepared) -> bool:
+        """On a connection that is observed, compressed, slow or over."""
+        if self.ending is not None or not self._accepted:
+            raise self._disconnect()
+        if self._backlog is not None:
+            return False
+        if self._deflate is not None:
+            # What was compressed for one connection is right for no other: each has a context of its own.
+            for payload, text in prepared.messages:
+                self._place(payload, text)
+            return True
+        if self._observer is not None:
+            for payload, _ in prepared.messages:
+                self._observer.sent(self._route, len(payload))
+        if self._tcp is not None:
+            self._tcp.write(prepared.wire or _wire_of(prepared))
+        return True
+
+    def call_when_writable(self, callback: Callable[[], None]) -> None:
+        if self.ending is not None:
+            return
+        if self._backlog is None:
+            self._loop.call_soon(self._call_writable)
+        self._writable = callback
+
+    def _call_writable(self) -> None:
+        callback = self._writable
+        if callback is not None and self._backlog is None and self.ending is None:
+            self._writable = None
+            callback()
 
     def _payload(self, data: str | BytesLike) -> bytes:
         if self.ending is not None or not self._accepted:
@@ -159,6 +199,8 @@ class Outgoing(FrameListener):
             self._backlog = None
         if self._observer is None and self._deflate is None:
             self._direct = self._parser.transport.send  # type: ignore[assignment]
+        if self._writable is not None:
+            self._loop.call_soon(self._call_writable)
 
     def pause_writing(self) -> None:
         self._direct = None
@@ -179,3 +221,8 @@ class Outgoing(FrameListener):
     def _schedule(self, now: float) -> None:
         """Something with a deadline has begun."""
         raise NotImplementedError
+
+
+def _wire_of(prepared: Prepared) -> bytes:
+    wire = prepared.wire = frames_of(prepared.messages)
+    return wire

@@ -11,6 +11,9 @@ The rules that every transport keeps; `tests/contracts/test_transport.py` runs o
 - `send()` and `send_nowait()` take messages in call order, from any task of the loop. `send()` gives `None` when the
   message was taken at once, and otherwise an awaitable that returns when it was taken: the caller must await it, and
   if that is cancelled nothing was queued. Both raise `WebSocketDisconnect` after the end.
+- `send_prepared()` is for what goes to many connections: it takes everything or nothing and never waits. It takes
+  nothing while something waits in front of it, so that what waits for a slow client waits with the caller, who knows
+  what may be dropped; `call_when_writable()` says when to try again.
 - The connection ends once. `bind`'s `on_end` is called exactly once for a connection that was accepted or lost before,
   synchronously, as soon as the transport knows: when the peer's Close came, ours was sent, or TCP was lost.
 - `close()` and `abort()` are idempotent, and do nothing after the end but to see TCP closed.
@@ -37,6 +40,10 @@ NATIVE_EXTENSION: Final = "apistar.native"
 
 HeaderList: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header names in lower case and values, as in ASGI."""
+
+
+SMALL_BYTES: Final = 1024
+"""Up to here a copy per connection costs less than what spares it."""
 
 
 class Capability(enum.Flag):
@@ -77,6 +84,31 @@ class Ending(msgspec.Struct, frozen=True):
     code: int
     reason: str
     initiator: Initiator
+
+
+class Prepared:
+    """
+    Messages on the way to many connections; what one transport makes of them is kept for the next one.
+
+    Attributes:
+        messages: Payload and whether it is text, in order. Text is UTF-8 already.
+        size_bytes: Of all payloads.
+        small: The payload, where there is one only and it is short.
+        opcode: Of `small`.
+        wire: The frames as they stand on an uncompressed connection, once somebody needed them.
+    """
+
+    __slots__ = ("messages", "opcode", "size_bytes", "small", "wire")
+
+    def __init__(self, messages: Sequence[tuple[bytes, bool]]) -> None:
+        self.messages = messages
+        self.size_bytes = sum(len(payload) for payload, _ in messages)
+        self.small: bytes | None = None
+        self.opcode = 0
+        self.wire: bytes | None = None
+        if len(messages) == 1 and self.size_bytes <= SMALL_BYTES:
+            self.small, text = messages[0]
+            self.opcode = 1 if text else 2
 
 
 OnEnd: TypeAlias = Callable[[Ending], None]
@@ -154,6 +186,24 @@ class Transport(Protocol):
         Raises:
             OutboxFull: If there is no room; nothing was queued.
             WebSocketDisconnect: If the connection is over.
+        """
+
+    def send_prepared(self, prepared: Prepared) -> bool:
+        """
+        Send messages that go to many connections, if nothing waits in front of them.
+
+        Returns:
+            Whether they were taken, all of them; otherwise none was, and `call_when_writable()` says when to try again.
+
+        Raises:
+            WebSocketDisconnect: If the connection is over.
+        """
+
+    def call_when_writable(self, callback: Callable[[], None]) -> None:
+        """
+        Have `callback` called once, on the loop, when nothing waits any more; never after the end.
+
+        One caller at a time: a second callback takes the place of the first.
         """
 
     async def close(self, code: int, reason: str) -> None:
