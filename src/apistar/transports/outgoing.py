@@ -160,6 +160,10 @@ class Outgoing(FrameListener):
             self._observer.outbox(self._route, backlog.waiting_bytes)
 
     async def _send_later(self, payload: bytes, text: bool) -> None:
+        if self.ending is not None:
+            raise self._disconnect()
+        if self._admit(payload, text):
+            return  # room came before this was awaited
         backlog = self._watched_backlog()
         if self._observer is not None:
             self._observer.outbox(self._route, backlog.waiting_bytes)
