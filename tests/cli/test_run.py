@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import signal
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from click.testing import CliRunner
 from websockets.sync.client import connect
 
 from apistar.cli import main
+from apistar.cli.run import run as run_command
+from apistar.server import run
 from tests.cli.commands import INTERRUPTS, running, serving
 
 pytestmark = [pytest.mark.integration]
@@ -141,6 +145,11 @@ def test_reload_tells_what_is_wrong_and_goes_on_when_it_is_mended(folder: Path) 
         assert command.end(signal.SIGTERM) == 0
 
 
+def test_every_parameter_of_the_function_is_an_option() -> None:
+    options = {parameter.name for parameter in run_command.params}
+    assert options - {"env_file"} == set(inspect.signature(run).parameters) - {"limits"}
+
+
 # Not starting
 
 
@@ -176,6 +185,23 @@ def test_exception_of_the_module_shows_its_own_frames_only(folder: Path) -> None
         "ZeroDivisionError: division by zero",
         "Error: bad raised ZeroDivisionError while it was imported",
     ]
+
+
+def test_env_file_is_set_before_the_module_is_imported(folder: Path) -> None:
+    pytest.importorskip("dotenv", reason="needs python-dotenv: pip install 'apistar[env]'")
+    (folder / "settings.env").write_text("GREETING='good day'\n")
+    (folder / "greets.py").write_text(CHAT.replace('"hello"', '__import__("os").environ["GREETING"]'))
+    with serving("greets:app", "--env-file", "settings.env", folder=folder) as (_, address):
+        assert httpx.get(f"http://{address}/").text == "good day"
+
+
+def test_env_file_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dotenv", reason="needs python-dotenv: pip install 'apistar[env]'")
+    result = CliRunner().invoke(main, ["run", "x:app", "--env-file", "absent.env"])
+    assert result.stderr == "Error: absent.env cannot be read: No such file or directory\n"
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    result = CliRunner().invoke(main, ["run", "x:app", "--env-file", "absent.env"])
+    assert result.stderr == "Error: --env-file needs python-dotenv: pip install 'apistar[env]'\n"
 
 
 @pytest.mark.parametrize(
