@@ -66,7 +66,11 @@ class ServerProcess:
         if self.uds is not None:
             plain = socket.socket(socket.AF_UNIX)
             plain.settimeout(timeout_s)
-            plain.connect(self.uds)
+            try:
+                plain.connect(self.uds)
+            except OSError:
+                plain.close()
+                raise
         else:
             plain = socket.create_connection(("127.0.0.1", self.port), timeout_s)
         return plain if tls is None else tls.wrap_socket(plain, server_hostname="localhost")

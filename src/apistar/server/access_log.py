@@ -1,8 +1,9 @@
 """
 Lines of the access log: uvicorn's format, without what must not be in a log.
 
-The values of a query may be tokens, so a line shows the names alone: `/feed?token=***&page=***`. Everything else that
-a client chose is escaped: no control character, line break or terminal code reaches a log.
+The values of a query may be tokens, so a line shows the names alone: `/feed?token=***&page=***`; what has no name is
+taken for a value. Everything else that a client chose is escaped: no control character, line break or terminal code
+reaches a log.
 
 uvicorn writes the lines of plain HTTP requests itself; `HideQueryValues` is the filter that `run()` puts on its logger.
 """
@@ -35,7 +36,7 @@ def target_of(scope: Scope) -> str:
 
 def hidden(query: str) -> str:
     """A query without its values."""
-    return shortened(escaped(_VALUE.sub("=***", query)))
+    return shortened(escaped(_PARAMETER.sub(_name_of, query)))
 
 
 def escaped(text: str) -> str:
@@ -61,4 +62,8 @@ class HideQueryValues(logging.Filter):
         return True
 
 
-_VALUE: Final = re.compile(r"=[^&;]*")
+def _name_of(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}***" if found[0] else ""
+
+
+_PARAMETER: Final = re.compile(r"(?<![^&;])([^=&;]*=)?[^&;]*")

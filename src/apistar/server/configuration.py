@@ -55,7 +55,7 @@ class Settings(Config):
             app,
             http=HTTP_PROTOCOL,
             ws=WEBSOCKET_PROTOCOL,
-            log_config=_logging(),
+            log_config=_logging(options.get("log_level") or "info"),
             server_header=False,
             **options,
         )
@@ -93,10 +93,11 @@ class Settings(Config):
         )
 
 
-def _logging() -> dict[str, Any]:
-    """uvicorn's logging, with the values of queries hidden."""
+def _logging(level: str) -> dict[str, Any]:
+    """uvicorn's logging, with the values of queries hidden and exceptions that forge no line."""
     config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
     config["filters"] = {"hide_query_values": {"()": "apistar.server.access_log.HideQueryValues"}}
     config["loggers"]["uvicorn.access"]["filters"] = ["hide_query_values"]
-    config["loggers"]["apistar"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
+    config["formatters"]["default"]["()"] = "apistar.server.log_lines.Lines"
+    config["loggers"]["apistar"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}
     return config

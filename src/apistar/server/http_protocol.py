@@ -323,11 +323,9 @@ class HTTPProtocol(HttpToolsProtocol):
         """Answer, and hear nothing more; where an answer is still being sent, end the connection after it."""
         service = self.service
         self._deaf = True
-        service.refused(refused)
+        service.refused(refused, self.transport)
         if self.bucket is not None:
             service.wheel.forget(self)
-        if refused.status == 400:
-            service.log.warning("Invalid HTTP request received.")
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
             return

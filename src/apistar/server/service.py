@@ -11,9 +11,11 @@ import asyncio
 import logging
 import random
 from collections.abc import MutableMapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.utils import get_remote_addr
 
 from ..exceptions import ConfigurationError
 from ..limits import DEFAULTS, Limits
@@ -116,8 +118,12 @@ class Service:
             detail = "too many connections; try again later" if crowded else "this server is about to restart"
             raise Refused(503, detail, [(b"retry-after", b"%d" % random.randint(*RETRY_AFTER_S))])
 
-    def refused(self, refused: Refused) -> None:
-        """Count a request that no application saw."""
+    def refused(self, refused: Refused, tcp: asyncio.Transport) -> None:
+        """Count a request that no application saw, and say why; who is turned away in a crowd makes no line."""
+        if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            client = get_remote_addr(tcp)
+            name = f"{client[0]}:{client[1]}" if client else "a client"
+            self.log.warning("%s - refused with %d: %s", name, refused.status, refused.detail)
         if self.observer is not None:
             self.observer.refused("", refused.status)
 

@@ -56,7 +56,7 @@ class WebSocketProtocol(asyncio.Protocol):
             handshake = check_handshake(method, target, "1.1", headers, service.server_state.default_headers)
             service.admit()
         except Refused as refused:
-            service.refused(refused)
+            service.refused(refused, tcp)
             self._tcp = None
             response = response_of(refused, service.server_state.default_headers)
             # uvicorn makes us TCP's protocol when we return.

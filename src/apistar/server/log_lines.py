@@ -1,0 +1,37 @@
+"""
+How a log record becomes lines: uvicorn's format, where no exception can forge a line or move the cursor.
+
+The text of an exception may be a client's (`ValueError(f"no such room: {room}")`). Its lines are indented, so that none
+begins as a record does, and control characters are shown and not sent to the terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Final, TypeAlias
+
+from uvicorn.logging import DefaultFormatter
+
+INDENT: Final = "    "
+
+ExceptionInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
+
+
+class Lines(DefaultFormatter):
+    """Formats records for people."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:
+        return shown(super().formatException(ei))
+
+
+def shown(text: str) -> str:
+    """Several lines of text, indented, with control characters escaped."""
+    return "\n".join(INDENT + _CONTROL.sub(_escape, line) for line in text.split("\n"))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
