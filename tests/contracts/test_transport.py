@@ -38,7 +38,8 @@ def needs(pair: Pair, capability: Capability) -> None:
 
 async def receive(pair: Pair) -> str | bytes:
     async with asyncio.timeout(TIME_LIMIT_S):
-        return await pair.transport.receive()
+        message: str | bytes = await pair.transport.receive()
+    return message
 
 
 # The handshake

@@ -19,10 +19,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, cast
 
-from ..exceptions import OutboxFull, WebSocketDisconnect
+from ..exceptions import ConcurrentReceive, OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
 from ..observer import Observer
 from ..types import BytesLike, Data, Event, Receive, Scope, Send
+from ..websocket.status import NORMAL_CODES
 from .asgi_events import ending_of, size_of, utf8_size, wake
 from .stepping import Started, first_step
 from .transport import Capability, Ending, HeaderList, Initiator, OnEnd, Prepared
@@ -53,6 +54,7 @@ class ASGITransport:
         "_reader",
         "_reader_wanted",
         "_receive",
+        "_receiving",
         "_room",
         "_route",
         "_send",
@@ -65,6 +67,8 @@ class ASGITransport:
         "capabilities",
         "ending",
     )
+
+    send_short: Final = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         denial = "websocket.http.response" in (scope.get("extensions") or {})
@@ -83,6 +87,7 @@ class ASGITransport:
         self._outbox: deque[Event] = deque()
         self._outbox_bytes = 0
         self._sending = False
+        self._receiving = False
         self._unanswered = False
         self._started = False
         self._surely_small = -1
@@ -157,29 +162,37 @@ class ASGITransport:
             raise WebSocketDisconnect(self.ending.code, self.ending.reason)
         return None
 
-    async def receive(self) -> Data:
+    async def receive(self, iterating: bool = False, decode: Callable[[Data], Any] | None = None) -> Any:
+        if self._receiving:
+            raise ConcurrentReceive
+        self._receiving = True
         self._unanswered = False
-        while True:
-            if self._inbox or self.ending is not None or self._reader is not None:
-                message = self.receive_nowait()
-                if message is not None:
-                    return message
-                await self._until_readable()
-                continue
-            self._direct = True
-            try:
-                event = await self._receive()
-            finally:
-                self._direct = False
-                if self._reader_wanted:
-                    self._start_reader()
-            text: str | None = event.get("text")
-            message = cast("bytes | None", event.get("bytes")) if text is None else text
-            if message is not None and len(message) <= self._surely_small and self.ending is None:
-                return message
-            message = await self._taken(event)
-            if message is not None:
-                return message
+        message: Data | None = None
+        try:
+            while message is None:
+                if self._inbox or self.ending is not None or self._reader is not None:
+                    message = self.receive_nowait()
+                    if message is None:
+                        await self._until_readable()
+                    continue
+                self._direct = True
+                try:
+                    event = await self._receive()
+                finally:
+                    self._direct = False
+                    if self._reader_wanted:
+                        self._start_reader()
+                text: str | None = event.get("text")
+                message = cast("bytes | None", event.get("bytes")) if text is None else text
+                if message is None or len(message) > self._surely_small or self.ending is not None:
+                    message = await self._taken(event)
+        except WebSocketDisconnect as end:
+            if iterating and end.code in NORMAL_CODES:
+                raise StopAsyncIteration from None
+            raise
+        finally:
+            self._receiving = False
+        return message if decode is None else decode(message)
 
     async def _until_readable(self) -> None:
         self._readable = asyncio.get_running_loop().create_future()

@@ -18,10 +18,11 @@ import types
 from collections import deque
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from ..exceptions import WebSocketProtocolError
+from ..exceptions import ConcurrentReceive, WebSocketProtocolError
 from ..types import Data
+from ..websocket.status import NORMAL_CODES
 from .assembly import Assembly, invalid_text, too_big
 from .driven import Driven
 from .keepalive import Keepalive
@@ -66,6 +67,7 @@ class Incoming(Outgoing):
         "_paused",
         "_rate",
         "_ready",
+        "_receiving",
         "_simple",
         "_wakeup",
         "driven",
@@ -87,6 +89,7 @@ class Incoming(Outgoing):
         self._assembly: Assembly | None = None
         self._rate: MessageRate | None = None
         self._keepalive: Keepalive | None = None
+        self._receiving = False
         self._wakeup: Callable[[object], None] | None = None
         self._context: Context | None = None
         self.driven: Driven | None = None
@@ -144,17 +147,25 @@ class Incoming(Outgoing):
     # part of it: they are attributes, and `result` a built-in, because a Python call more costs 0.1 µs a message.
 
     @types.coroutine
-    def receive(self) -> Generator[object, None, Data]:
-        while (message := self._ready) is None:
-            if self.ending is not None:
-                raise self._disconnect()
-            self._asyncio_future_blocking = True
-            yield self
+    def receive(
+        self, iterating: bool = False, decode: Callable[[Data], Any] | None = None
+    ) -> Generator[object, None, Any]:
+        if self._receiving:
+            raise ConcurrentReceive
+        self._receiving = True
+        try:
+            while (message := self._ready) is None:
+                if self.ending is not None:
+                    raise StopAsyncIteration if iterating and self.ending.code in NORMAL_CODES else self._disconnect()
+                self._asyncio_future_blocking = True
+                yield self
+        finally:
+            self._receiving = False
         if self._inbox is None:
             self._ready = None
         else:
             self._shift(self._inbox)
-        return message
+        return message if decode is None else decode(message)
 
     def _wake(self) -> None:
         """Let whoever waits go on now; the message stands in `_ready`."""

@@ -208,7 +208,7 @@ class NativeTransport(Incoming):
         if parser is None:
             return
         silence(parser)
-        self._direct = None
+        self.send_short = None
         if code == 1009:
             detail = too_big(self._limits).detail
         # The frame before the faulty one is delivered after this call, and its answer must leave before our Close.
@@ -410,7 +410,7 @@ class NativeTransport(Incoming):
         """The one place where a connection ends; what it held is let go."""
         self.ending = ending
         self._fast = False
-        self._direct = None
+        self.send_short = None
         backlog, self._backlog = self._backlog, None
         dropped = backlog.end() if backlog is not None else 0
         if self._observer is not None and self._accepted:

@@ -16,16 +16,13 @@ from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
 from ..observer import Observer
 from ..types import BytesLike
+from ..websocket.connection import SHORT_BYTES
 from .backlog import Backlog
 from .deflate import SMALL_BYTES, Deflate
 from .frames import BINARY, RSV1, TEXT, frames_of, header
 from .picows_connection import FrameListener, Parser
 from .pieces import write_pieces
-from .transport import SMALL_BYTES as COPIED_BYTES
 from .transport import Ending, Prepared
-
-# Up to COPIED_BYTES picows copies a message of any kind. From 8 KiB on it hands the event loop a view of a buffer that
-# it uses again and the caller's own object, which the caller may change; those are written in another way.
 
 
 class Outgoing(FrameListener):
@@ -35,7 +32,6 @@ class Outgoing(FrameListener):
         "_accepted",
         "_backlog",
         "_deflate",
-        "_direct",
         "_limits",
         "_loop",
         "_observer",
@@ -44,6 +40,7 @@ class Outgoing(FrameListener):
         "_tcp",
         "_writable",
         "ending",
+        "send_short",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tcp: asyncio.Transport) -> None:
@@ -59,8 +56,8 @@ class Outgoing(FrameListener):
         self._deflate: Deflate | None = None
         self._backlog: Backlog | None = None
         self._writable: Callable[[], None] | None = None
-        # picows' own send, there only while nothing stands in its way
-        self._direct: Callable[[int, str | BytesLike], None] | None = None
+        # picows' own send
+        self.send_short: Callable[[int, str | BytesLike], None] | None = None
 
     @property
     def waiting_bytes(self) -> int:
@@ -69,9 +66,8 @@ class Outgoing(FrameListener):
         return self._tcp.get_write_buffer_size() if self._backlog is None else self._backlog.waiting_bytes
 
     def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
-        direct = self._direct
-        if direct is not None and len(data) <= COPIED_BYTES:
-            direct(1 if text else 2, data)
+        if self.send_short is not None and len(data) <= SHORT_BYTES:
+            self.send_short(1 if text else 2, data)
             return None
         payload = self._payload(data)
         if self._admit(payload, text):
@@ -79,9 +75,8 @@ class Outgoing(FrameListener):
         return self._send_later(payload, text)
 
     def send_nowait(self, data: str | BytesLike, text: bool) -> None:
-        direct = self._direct
-        if direct is not None and len(data) <= COPIED_BYTES:
-            direct(1 if text else 2, data)
+        if self.send_short is not None and len(data) <= SHORT_BYTES:
+            self.send_short(1 if text else 2, data)
         elif not self._admit(self._payload(data), text):
             backlog = self._watched_backlog()
             if self._observer is not None:
@@ -89,11 +84,11 @@ class Outgoing(FrameListener):
             raise OutboxFull(backlog.waiting_bytes, backlog.waiting_messages)
 
     def send_prepared(self, prepared: Prepared) -> bool:
-        direct = self._direct
-        if direct is None:
+        send_short = self.send_short
+        if send_short is None:
             return self._send_prepared(prepared)
         if prepared.small is not None:
-            direct(prepared.opcode, prepared.small)
+            send_short(prepared.opcode, prepared.small)
         elif self._tcp is not None:
             self._tcp.write(prepared.wire or _wire_of(prepared))
         return True
@@ -188,7 +183,7 @@ class Outgoing(FrameListener):
         if self._tcp is None:
             return
         head = header(first, len(payload))
-        if len(payload) <= COPIED_BYTES:
+        if len(payload) <= SHORT_BYTES:
             self._tcp.write(head + payload)
         else:
             write_pieces(self._tcp, (head, payload))
@@ -202,12 +197,12 @@ class Outgoing(FrameListener):
                 return
             self._backlog = None
         if self._observer is None and self._deflate is None:
-            self._direct = self._parser.transport.send  # type: ignore[assignment]
+            self.send_short = self._parser.transport.send  # type: ignore[assignment]
         if self._writable is not None:
             self._loop.call_soon(self._call_writable)
 
     def pause_writing(self) -> None:
-        self._direct = None
+        self.send_short = None
         if self._backlog is not None:
             self._backlog.blocked = True
         elif self._tcp is not None and self.ending is None:

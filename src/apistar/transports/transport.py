@@ -7,7 +7,7 @@ The rules that every transport keeps; `tests/contracts/test_transport.py` runs o
 - `receive_nowait()` gives messages in the order of arrival. Messages that arrived before the end are still given after
   it; then `WebSocketDisconnect` with the ending's code and reason, every time.
 - `receive()` waits until `receive_nowait()` has something to give or to raise. Cancelled, it lost nothing. One task at
-  a time; the caller sees to that.
+  a time.
 - `send()` and `send_nowait()` take messages in call order, from any task of the loop. `send()` gives `None` when the
   message was taken at once, and otherwise an awaitable that returns when it was taken: the caller must await it, and
   if that is cancelled nothing was queued. Both raise `WebSocketDisconnect` after the end.
@@ -26,9 +26,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
+
+from ..websocket.connection import SHORT_BYTES
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -40,10 +42,6 @@ NATIVE_EXTENSION: Final = "apistar.native"
 
 HeaderList: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header names in lower case and values, as in ASGI."""
-
-
-SMALL_BYTES: Final = 1024
-"""Up to here a copy per connection costs less than what spares it."""
 
 
 class Capability(enum.Flag):
@@ -106,7 +104,7 @@ class Prepared:
         self.small: bytes | None = None
         self.opcode = 0
         self.wire: bytes | None = None
-        if len(messages) == 1 and self.size_bytes <= SMALL_BYTES:
+        if len(messages) == 1 and self.size_bytes <= SHORT_BYTES:
             self.small, text = messages[0]
             self.opcode = 1 if text else 2
 
@@ -123,6 +121,14 @@ class Transport(Protocol):
     @property
     def ending(self) -> Ending | None:
         """How it ended; `None` while it has not."""
+
+    @property
+    def send_short(self) -> Callable[[int, str | BytesLike], None] | None:
+        """
+        Sends a message of at most `SHORT_BYTES`, of type 1 (text) or 2 (binary), in one call.
+
+        There only while nothing is to be waited for, counted or compressed; otherwise `None`, and `send()` does it.
+        """
 
     @property
     def waiting_bytes(self) -> int:
@@ -158,12 +164,18 @@ class Transport(Protocol):
             WebSocketDisconnect: If the connection ended and every message was given.
         """
 
-    def receive(self) -> Awaitable[Data]:
+    def receive(self, iterating: bool = False, decode: Callable[[Data], Any] | None = None) -> Awaitable[Any]:
         """
-        Wait for the next message.
+        Wait for the next message. If cancelled, no message is lost.
+
+        Args:
+            iterating: For a loop over messages, which a normal ending ends (`NORMAL_CODES`).
+            decode: Applied to the message; what it raises is raised here.
 
         Raises:
             WebSocketDisconnect: As `receive_nowait()`.
+            StopAsyncIteration: Instead of it, if `iterating` and the peer closed normally.
+            ConcurrentReceive: If another task waits here.
         """
 
     def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
