@@ -16,13 +16,12 @@ from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
 from ..observer import Observer
 from ..types import BytesLike
-from ..websocket.connection import SHORT_BYTES
 from .backlog import Backlog
 from .deflate import SMALL_BYTES, Deflate
 from .frames import BINARY, RSV1, TEXT, frames_of, header
 from .picows_connection import FrameListener, Parser
 from .pieces import write_pieces
-from .transport import Ending, Prepared
+from .transport import SHORT_BYTES, Ending, Prepared
 
 
 class Outgoing(FrameListener):

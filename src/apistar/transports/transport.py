@@ -30,8 +30,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from ..websocket.connection import SHORT_BYTES
-
 if TYPE_CHECKING:
     from ..limits import Limits
     from ..observer import Observer
@@ -42,6 +40,12 @@ NATIVE_EXTENSION: Final = "apistar.native"
 
 HeaderList: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header names in lower case and values, as in ASGI."""
+
+SHORT_BYTES: Final = 1024
+"""
+Up to this length a message may take the short way: picows copies it, of whatever kind it is. From 8 KiB on it hands
+the event loop a view of a buffer that it uses again, and the caller's own object, which the caller may change.
+"""
 
 
 class Capability(enum.Flag):

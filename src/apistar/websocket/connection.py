@@ -5,7 +5,7 @@ What the WebSocket asks of whoever carries it; `transports/transport.py` has the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ..types import BytesLike, Data
 
@@ -17,13 +17,6 @@ class Ending(Protocol):
     def code(self) -> int: ...
     @property
     def reason(self) -> str: ...
-
-
-SHORT_BYTES: Final = 1024
-"""
-Up to this length a message may take the short way: picows copies it, of whatever kind it is. From 8 KiB on it hands
-the event loop a view of a buffer that it uses again, and the caller's own object, which the caller may change.
-"""
 
 
 class Connection(Protocol):

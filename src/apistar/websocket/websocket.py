@@ -25,7 +25,8 @@ from ..exceptions import (
     WebSocketProtocolError,
     truncate_reason,
 )
-from .connection import SHORT_BYTES, Connection, Ending
+from ..transports.transport import SHORT_BYTES
+from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
 from .state import WebSocketEvent, WebSocketState, after
 from .status import WS_1006_ABNORMAL_CLOSURE, is_sendable
