@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ TIME: Final = re.compile(r"^\d\d:\d\d:\d\d\.\d\d\d ", re.MULTILINE)
 def server(
     handler: Callable[[ServerConnection], None],
     process_request: Callable[[ServerConnection, Request], Response | None] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     """Somebody else's server on a free port, for as long as the block lasts; its address."""
     with serve(
@@ -44,12 +46,13 @@ def server(
         0,
         subprotocols=None,
         process_request=process_request,
+        ssl=tls,
         select_subprotocol=lambda connection, offered: offered[-1] if offered else None,
     ) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
-            yield f"ws://127.0.0.1:{running.socket.getsockname()[1]}/"
+            yield f"{'ws' if tls is None else 'wss'}://127.0.0.1:{running.socket.getsockname()[1]}/"
         finally:
             running.shutdown()
             thread.join()
@@ -284,6 +287,34 @@ def test_tls_where_there_is_none_says_so() -> None:
     assert re.search(
         r"^Error: 127\.0\.0\.1:\d+ does not speak TLS here \(.+\); if it speaks none, write ws://\n", result.stderr
     )
+
+
+def test_silence_is_given_up_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        told = talk(f":{port}/", "--timeout", "0.2")
+    assert told.notes == f"Error: no answer from 127.0.0.1:{port} within 0.2 s; --timeout gives it longer\n"
+    assert told.status == 1
+
+
+@pytest.mark.requires("openssl")
+def test_certificate_that_nobody_signed_is_refused_unless_asked_for(tmp_path: Path) -> None:
+    for command in (
+        "ecparam -name prime256v1 -genkey -noout -out key.pem",
+        "req -x509 -new -key key.pem -out cert.pem -subj /CN=localhost",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=tmp_path, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with server(echo, tls=tls) as url:
+        refused = talk(url)
+        insecure = talk(url, "--insecure", "--plain", typed="hello\n")
+    assert re.fullmatch(
+        r"Error: the certificate of 127\.0\.0\.1:\d+ is not to be trusted: self.signed certificate; "
+        r"--insecure takes any\n",
+        refused.notes,
+    )
+    assert (refused.status, insecure.status, insecure.output) == (1, 0, "hello\n")
 
 
 # In a terminal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from apistar.server.tls import check_certificate
 
 PASSWORD = "secret"
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("openssl") is None, reason="makes keys with openssl: apt install openssl")
-]
+pytestmark = [pytest.mark.requires("openssl")]
 
 
 @pytest.fixture(scope="module")
