@@ -214,3 +214,20 @@ async def test_text_and_binary_keep_their_kind_and_their_order() -> None:
             (0x81, b""),
             (0x82, b""),
         ]
+
+
+# Two faults in one read
+
+
+@pytest.mark.parametrize("first", [frame(0x81, b"\xff"), frame(0x80, b"a"), frame(0xC1, b"a"), frame(0x88, b"\x03")])
+@pytest.mark.parametrize("second", [b"\x81\x01a", frame(0x83), frame(0x09), b"\x82\xff" + b"\xff" * 8])
+async def test_second_fault_behind_the_first_changes_nothing(first: bytes, second: bytes) -> None:
+    """The parser reads one frame ahead; what it thinks of it must not be said after our Close."""
+    async with serving(handler=echo) as server:
+        client = await server.open()
+        client.send(frame(0x81, b"1") + frame(0x81, b"2") + first + second)
+        assert [await client.read_frame() for _ in range(2)] == [(0x81, b"1"), (0x81, b"2")]
+        first_byte, payload = await client.read_frame()
+        assert first_byte == 0x88
+        assert payload[:2] in (b"\x03\xea", b"\x03\xef")
+        await client.read_eof()

@@ -386,7 +386,9 @@ class NativeTransport(Incoming):
         if tcp is None or self._discarding:
             return
         self._discarding = True
-        self._parser = self._held = None
+        parser, self._parser, self._held = self._parser, None, None
+        if parser is not None:
+            silence(parser)  # it may be in the middle of what it was given, and find another fault
         self._expire_in(self._limits.close_timeout_s)
         tcp.set_protocol(cast(asyncio.BaseProtocol, self))
         if tcp.can_write_eof():
