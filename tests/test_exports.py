@@ -57,6 +57,30 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "apistar.messages": frozenset({"JSON", "MSGPACK", "Codec", "Decoder", "Encoder"}),
+    "apistar.channels": frozenset(
+        {
+            "Broker",
+            "Channel",
+            "ChannelLimits",
+            "Health",
+            "History",
+            "Hub",
+            "MemberJoined",
+            "MemberLeft",
+            "MemoryBroker",
+            "Page",
+            "Policy",
+            "Position",
+            "Presence",
+            "PresenceEvent",
+            "Publication",
+            "Published",
+            "REJOIN",
+            "conflate",
+            "disconnect",
+            "drop_oldest",
+        }
+    ),
     "apistar.server": frozenset({"WebSocketProtocol", "run"}),
 }
 
@@ -78,6 +102,7 @@ EXCEPTIONS: Final = frozenset(
         "NotFound",
         "OutboxFull",
         "PeerError",
+        "PublicationsLost",
         "RouteConfigurationError",
         "Unauthorized",
         "UnknownDependency",

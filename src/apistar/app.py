@@ -18,8 +18,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
+from .channels import Broker, ChannelLimits, Hub
+from .channels.hub import Disconnect
+from .channels.limits import DEFAULT_CHANNEL_LIMITS
 from .components import (
     BodySource,
+    ChannelSource,
     ConnectionSource,
     ConstantSource,
     Exchange,
@@ -41,7 +45,7 @@ from .routing import Include, Mount, Route, RouteKind, Router, table
 from .security import Admission, HostCheck, OriginCheck
 from .transports.selection import transport_of
 from .types import ASGIApp, Receive, Scope, Send
-from .websocket import WebSocket
+from .websocket import WebSocket, status
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -67,6 +71,9 @@ class ASyncApp:
         allowed_hosts: Names that this application answers to; every name where nothing is given.
         limits: Of every connection; a route's own override single fields.
         observer: Told of every event of every WebSocket.
+        broker: What carries publications of channels: `memory://` in this process, `redis://host:6379` between
+            processes and machines, or a `Broker`.
+        channel_limits: Of topics and those who join them.
         schema_url: Where the OpenAPI and AsyncAPI documents are served; `None` serves none.
         docs_url: Where the page is served on which the API is read and tried; `None` serves none.
         title, version, description, servers: What the documents and the page say of the application.
@@ -90,6 +97,8 @@ class ASyncApp:
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
         observer: Observer | None = None,
+        broker: str | Broker = "memory://",
+        channel_limits: ChannelLimits = DEFAULT_CHANNEL_LIMITS,
         schema_url: str | None = "/schema/",
         docs_url: str | None = "/docs/",
         title: str = "API",
@@ -99,6 +108,9 @@ class ASyncApp:
     ) -> None:
         self.limits = limits
         self.observer = observer
+        self.broker = Broker.connect(broker) if isinstance(broker, str) else broker
+        self.hub = Hub(self.broker, channel_limits, observer)
+        self._channels = ChannelSource(self.hub)
         self.injector = Injector(components, self._sources())
         self._compiler = RouteCompiler(self.injector, event_hooks, limits, (JSON, MSGPACK))
         self._hosts = HostCheck(allowed_hosts)
@@ -118,7 +130,7 @@ class ASyncApp:
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
-        self._lifespan = Lifespan(self, self.injector, lifespan, mounted)
+        self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self.hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
         self._stack: ASGIApp = _wrapped(self._dispatch, middleware) if middleware else self._answer
 
@@ -128,6 +140,7 @@ class ASyncApp:
             ConnectionSource(),
             ConstantSource((type(self), ASyncApp), self),
             TaskGroupSource(),
+            self._channels,
             PathSource(),
             BodySource(),
             HeaderSource(),
@@ -227,6 +240,26 @@ class ASyncApp:
     def _transport(self, scope: Scope, receive: Receive, send: Send) -> Transport:
         transport = transport_of(scope, receive, send)
         return transport if self._refusals is None else witnessed(transport, scope, _path(scope), self._refusals)
+
+    @property
+    def single_process(self) -> str | None:
+        """Why one process alone can serve this application; `None` where any number can."""
+        used = sorted(channel.__qualname__ for channel in self._channels.used)
+        if not used or not self.broker.local:
+            return None
+        return (
+            f"{self.broker.url} carries publications of {', '.join(used)} within one process only; "
+            'give ASyncApp(broker="redis://…"), or run one worker'
+        )
+
+    async def disconnect(self, *, member: str, code: int = status.WS_1008_POLICY_VIOLATION, reason: str = "") -> None:
+        """
+        Close every socket with which a member joined any channel, in every process.
+
+        Raises:
+            BrokerUnavailable: If the broker does not answer; the sockets of this process are closed all the same.
+        """
+        await self.hub.disconnect(Disconnect(member, code, reason))
 
     def reference(self) -> Reference:
         """Describe the application: every documented route, as the schema documents show it."""

@@ -17,7 +17,8 @@ Every exception of API Star, one tree:
     │   │   └── InvalidMessage          closes with 1007 and the path to the fault
     │   └── OutboxFull                  the client reads more slowly than the application sends
     ├── BrokerError                     the world's fault
-    │   └── BrokerUnavailable           no answer from the broker within its time limit
+    │   ├── BrokerUnavailable           no answer from the broker within its time limit
+    │   └── PublicationsLost            a subscription missed publications that cannot be had any more
     ├── HTTPException                   an answer with a status; after `connect()` Close 4000 + status
     │   └── BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, …
     └── WebSocketDisconnect             an ending, not a fault
@@ -212,6 +213,21 @@ class BrokerError(APIStarError):
 
 class BrokerUnavailable(BrokerError):
     """The broker did not answer within its time limit."""
+
+
+class PublicationsLost(BrokerError):
+    """
+    A subscription missed publications that cannot be had any more.
+
+    Attributes:
+        topic: Of the subscription.
+        why: As words.
+    """
+
+    def __init__(self, topic: str, why: str) -> None:
+        self.topic = topic
+        self.why = why
+        super().__init__(f"publications of {topic!r} are lost: {why}; subscribe again")
 
 
 # An ending

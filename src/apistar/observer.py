@@ -35,3 +35,12 @@ class Observer:
 
     def refused(self, route: str, status: int) -> None:
         """A handshake was answered with an HTTP status; `route` is empty where none was found."""
+
+    def published(self, channel: str, size_bytes: int) -> None:
+        """This process published; `channel` is the topic's template, `room:{room}`."""
+
+    def delivered(self, channel: str, deliveries: int) -> None:
+        """Publications were handed on: how many, times the sockets and subscriptions of this process."""
+
+    def undelivered(self, channel: str, messages: int) -> None:
+        """Publications were dropped for one socket that reads too slowly, by its policy."""

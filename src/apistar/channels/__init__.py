@@ -1,7 +1,44 @@
 """Channels: one publish reaches every socket, in every process, and nothing is lost in silence."""
 
 from .broker import Broker
+from .channel import Channel
+from .hub import Hub
+from .limits import ChannelLimits
 from .memory import MemoryBroker
-from .records import Health, History, Page, Position, PresenceEvent, Publication
+from .policy import Policy, conflate, disconnect, drop_oldest
+from .records import (
+    Health,
+    History,
+    MemberJoined,
+    MemberLeft,
+    Page,
+    Position,
+    Presence,
+    PresenceEvent,
+    Publication,
+    Published,
+)
+from .subscriber import REJOIN
 
-__all__ = ["Broker", "Health", "History", "MemoryBroker", "Page", "Position", "PresenceEvent", "Publication"]
+__all__ = [
+    "REJOIN",
+    "Broker",
+    "Channel",
+    "ChannelLimits",
+    "Health",
+    "History",
+    "Hub",
+    "MemberJoined",
+    "MemberLeft",
+    "MemoryBroker",
+    "Page",
+    "Policy",
+    "Position",
+    "Presence",
+    "PresenceEvent",
+    "Publication",
+    "Published",
+    "conflate",
+    "disconnect",
+    "drop_oldest",
+]

@@ -41,11 +41,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import ClassVar, Final, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError
 from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, PresenceEvent, Publication
+
+if TYPE_CHECKING:
+    from .hub import Hub
 
 CHECK_INTERVAL_S: Final = 20.0
 """Between two looks at the position of a topic that is quiet; with the time for an answer, a gap shows within 25 s."""
@@ -90,6 +93,7 @@ class Broker(ABC):
         listener: Set once, before the first `subscribe()`.
         timeout_s: For one answer.
         local: Whether it reaches this process only.
+        hub: The listener, where it is the hub of this process.
     """
 
     local: ClassVar[bool] = False
@@ -98,6 +102,7 @@ class Broker(ABC):
         self.url = without_credentials(url)
         self.timeout_s = timeout_s
         self.listener: Listener = Nobody()
+        self.hub: Hub | None = None
 
     @staticmethod
     def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> Broker:
@@ -234,7 +239,10 @@ class Broker(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        if self.hub is not None:
+            await self.hub.stop()
+        else:
+            await self.close()
 
 
 def without_credentials(url: str) -> str:

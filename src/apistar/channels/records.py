@@ -4,7 +4,7 @@ The values that brokers and channels exchange.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -103,3 +103,50 @@ class Health(msgspec.Struct, frozen=True):
     available: bool
     detail: str = ""
     restarts: int = 0
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """
+    Who is there: `presence = Presence(grace_s=…)` on a channel; `True` stands for the defaults.
+
+    Attributes:
+        grace_s: A member who comes back within this time never left: a reload takes about two seconds.
+        ttl_s: Members of a process that was killed leave after this time.
+    """
+
+    grace_s: float = 5.0
+    ttl_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.grace_s < 0 or not self.ttl_s > 0:
+            raise ConfigurationError(
+                f"Presence(grace_s={self.grace_s!r}, ttl_s={self.ttl_s!r}): a grace is 0 or more, a ttl more than 0"
+            )
+
+
+class MemberJoined(msgspec.Struct, frozen=True, tag="member_joined"):
+    """Somebody who was not there is: the first of their sockets joined."""
+
+    member: str
+
+
+class MemberLeft(msgspec.Struct, frozen=True, tag="member_left"):
+    """The last socket of a member left, and none came back within the grace."""
+
+    member: str
+
+
+T = TypeVar("T")
+
+
+class Published(msgspec.Struct, Generic[T], frozen=True):
+    """
+    One publication as a reader gets it.
+
+    Attributes:
+        data: As it was published.
+        position: Where to go on from; `None` on a channel without history.
+    """
+
+    data: T
+    position: Position | None = None

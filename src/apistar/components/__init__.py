@@ -1,6 +1,7 @@
 """The built-in providers: the one place where the rooms meet."""
 
 from .body import BodyInfo, BodySource
+from .channel import ChannelInfo, ChannelSource
 from .connection import ConnectionSource, ConstantSource
 from .exchange import Exchange
 from .parameters import HeaderSource, ParameterInfo, PathSource, QuerySource
@@ -10,6 +11,8 @@ from .websocket import TaskGroupSource, WebSocketSource
 __all__ = [
     "BodyInfo",
     "BodySource",
+    "ChannelInfo",
+    "ChannelSource",
     "ConnectionSource",
     "ConstantSource",
     "Exchange",

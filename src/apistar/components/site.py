@@ -26,6 +26,7 @@ class Site(msgspec.Struct):
         codecs: That the route allows, the default first.
         path_types: Annotation of each path parameter that somebody asked for.
         messages: Types of the WebSocket, once somebody declared them.
+        untyped: Path parameters that somebody takes as they come.
         all_names: Whether somebody takes all path parameters at once.
     """
 
@@ -34,6 +35,7 @@ class Site(msgspec.Struct):
     codecs: Sequence[Codec] = ()
     path_types: dict[str, Any] = msgspec.field(default_factory=dict)
     messages: MessageTypes | None = None
+    untyped: set[str] = msgspec.field(default_factory=set)
     all_names: bool = False
 
     def ask_path(self, name: str, annotation: Any) -> None:

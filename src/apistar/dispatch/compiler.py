@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 
 from starlette.responses import Response
 
-from ..components import Site
+from ..components import ChannelInfo, Site
 from ..exceptions import ConfigurationError, RouteConfigurationError, UnsupportedType
 from ..http.responses import response_of
 from ..http.returned import responder
@@ -78,8 +78,10 @@ class RouteCompiler:
                     "receives and sends"
                 )
             site.declare(str | bytes, _item(route))
+        _check_channels(route, program)
         missing = [name for name in path.names if name not in site.path_types]
-        if missing and not site.all_names:
+        if not site.all_names and not site.untyped.issuperset(missing):
+            missing = [name for name in missing if name not in site.untyped]
             raise RouteConfigurationError(
                 f"{_label(route.handler)} takes no parameter {missing[0]!r}, which {path.template!r} has; "
                 "add it to the signature of the handler or of a component that it needs"
@@ -151,6 +153,17 @@ class RouteCompiler:
             tuple(reversed(plans["on_response"])),
             tuple(reversed(plans["on_error"])),
         )
+
+
+def _check_channels(route: Route, program: Program) -> None:
+    for step in program.steps.values():
+        info = step.about
+        if isinstance(info, ChannelInfo) and info.missing:
+            name = info.channel.__qualname__
+            raise RouteConfigurationError(
+                f"{_label(route.handler)}: the topic {info.channel.template!r} of {name} needs {{{info.missing[0]}}}, "
+                f"which the URL {route.url!r} does not have; ask for Provider[{name}] and give it by name"
+            )
 
 
 def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:

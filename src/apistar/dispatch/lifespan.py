@@ -1,9 +1,9 @@
 """
 Start-up and shutdown of an application.
 
-Components that live as long as the application are built first, then mounted applications are started, then the
-`lifespan` context manager is entered; shutdown goes the other way. A server without lifespan events starts the
-application with its first connection.
+The broker of the channels is connected first, then components that live as long as the application are built, then
+mounted applications are started, then the `lifespan` context manager is entered; shutdown goes the other way. A server
+without lifespan events starts the application with its first connection.
 
 Source: the ASGI specification, "Lifespan" 2.0.
 """
@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+from ..channels import Hub
 from ..injector import Injector
 from ..types import ASGIApp, Receive, Scope, Send
 from .mounted import mounted_lifespan
@@ -42,12 +43,14 @@ class Lifespan(Generic[App]):
         injector: Injector,
         context: Callable[[App], Context] | None,
         mounts: Iterable[tuple[str, ASGIApp]] = (),
+        hub: Hub | None = None,
     ) -> None:
         self.state: Mapping[str, Any] = {}
         self.mounted: dict[int, Mapping[str, Any]] = {}
         self._app = app
         self._injector = injector
         self._context = context
+        self._hub = hub
         self._mounts = {id(mount): (prefix, mount) for prefix, mount in mounts}
         self._stack: AsyncExitStack | None = None
         self._starting: asyncio.Lock | None = None
@@ -96,6 +99,9 @@ class Lifespan(Generic[App]):
     async def _start(self) -> Mapping[str, Any] | None:
         stack = AsyncExitStack()
         try:
+            if self._hub is not None:
+                await self._hub.start()
+                stack.push_async_callback(self._hub.stop)
             await self._injector.start(self._app)
             stack.push_async_callback(self._injector.stop)
             for key, (prefix, mount) in self._mounts.items():

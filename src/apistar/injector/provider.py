@@ -14,9 +14,9 @@ values are shared.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from .plan import Plan, Resolution
 
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from .program import Program
 
 T = TypeVar("T")
+
+
+@runtime_checkable
+class Fillable(Protocol):
+    """What a step is `about`, if its value can be made with parameters that the caller of a provider gives."""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+
+    def make(self, root: Any, given: Mapping[str, object]) -> Any:
+        """The value, with what is given in place of what the connection says."""
 
 
 class Provider(Generic[T]):
@@ -47,8 +59,8 @@ class Provider(Generic[T]):
     async def _resolved(self, parameters: dict[str, object]) -> AsyncIterator[T]:
         program, plan = self._recipe.compiled
         resolution = program.resolution(self._root)
-        for name, value in parameters.items():
-            resolution.values[self._recipe.slot_of(name)] = value
+        if parameters:
+            self._recipe.fill(resolution, self._root, parameters)
         try:
             yield await resolution.run(plan)
         except BaseException as error:
@@ -70,6 +82,7 @@ class ProviderRecipe:
         self._wanted = wanted
         self._fresh = fresh
         self._named: dict[str, int] = {}
+        self._fillable: list[tuple[int, Fillable]] = []
 
     def compile(self) -> None:
         """Compile the plan of the value; called once, by the injector."""
@@ -80,12 +93,23 @@ class ProviderRecipe:
             name = getattr(step.about, "name", None)
             if isinstance(name, str):
                 self._named[name] = step.slot
+            if isinstance(step.about, Fillable):
+                self._fillable.append((step.slot, step.about))
 
-    def slot_of(self, name: str) -> int:
-        if name not in self._named:
-            known = ", ".join(sorted(self._named)) or "none"
-            raise TypeError(f"Provider[{self.label}] takes no parameter {name!r}; it asks for: {known}")
-        return self._named[name]
+    def fill(self, resolution: Resolution, root: object, parameters: dict[str, object]) -> None:
+        """Put the caller's parameters where the plan would read them."""
+        for name, value in parameters.items():
+            if name in self._named:
+                resolution.values[self._named[name]] = value
+            elif not any(name in about.takes for _, about in self._fillable):
+                known = ", ".join(
+                    sorted({*self._named, *(name for _, about in self._fillable for name in about.takes)})
+                )
+                raise TypeError(f"Provider[{self.label}] takes no parameter {name!r}; it asks for: {known or 'none'}")
+        for slot, about in self._fillable:
+            given = {name: value for name, value in parameters.items() if name in about.takes}
+            if given:
+                resolution.values[slot] = about.make(root, given)
 
     def provider(self, resolution: Resolution) -> Provider[Any]:
         return Provider(self, resolution.values[0])

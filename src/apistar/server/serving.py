@@ -118,6 +118,8 @@ def run(
             loaded = application_of(app, factory=factory)
             if workers == 1:
                 target, factory = loaded, False
+            elif getattr(loaded, "single_process", None):
+                raise ConfigurationError(f"{workers} workers cannot serve {app}: {loaded.single_process}")
         settings: dict[str, Any] = {
             "ssl_keyfile_password": ssl_keyfile_password,
             "reload_dirs": list(reload_dirs) if reload_dirs else None,

@@ -1,0 +1,323 @@
+"""
+The hub: one per application and process, between the broker and the sockets.
+
+It has the topics that are followed here, the sockets that joined, and three things that go on by themselves while
+there is anything to look after: quiet topics are compared with the broker's positions, members are kept alive, and
+`disconnect()` of other processes is listened to. Each is supervised: a fault is logged, and it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from ..exceptions import BrokerError
+from ..observer import Observer
+from ..transports.transport import Capability, Transport
+from ..websocket.status import WS_1008_POLICY_VIOLATION
+from .broker import CHECK_INTERVAL_S, Broker
+from .limits import DEFAULT_CHANNEL_LIMITS, ChannelLimits
+from .presence import Roster
+from .records import Presence, PresenceEvent, Publication
+from .subscriber import Seat
+from .topic import Topic
+
+if TYPE_CHECKING:
+    from ..websocket import WebSocket
+
+log: Final = logging.getLogger("apistar.channels")
+
+CONTROL: Final = "\x00control"
+"""A topic that no channel can have: topics are printable."""
+PAUSE_S: Final = 1.0
+"""After a fault in what goes on by itself."""
+KEEPS_PER_TTL: Final = 3
+"""So that one lost round does not end a seat."""
+CLOSE_TIMEOUT_S: Final = 2.0
+"""For telling a broker that members leave, when the process ends."""
+
+
+class Place(Protocol):
+    """A socket in a topic."""
+
+    def leave(self) -> None:
+        """Idempotent."""
+
+
+class Disconnect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    Close a member's sockets, in whichever process.
+
+    Attributes:
+        topic: In this one only; all sockets of the member where it is `None`.
+    """
+
+    member: str
+    code: int = WS_1008_POLICY_VIOLATION
+    reason: str = ""
+    topic: str | None = None
+
+
+class Hub:
+    """
+    Topics, sockets and members of one process.
+
+    Attributes:
+        seat: Names this process towards the broker.
+        restarts: How often something that goes on by itself had to be started again.
+    """
+
+    def __init__(
+        self, broker: Broker, limits: ChannelLimits = DEFAULT_CHANNEL_LIMITS, observer: Observer | None = None
+    ) -> None:
+        self.broker = broker
+        self.limits = limits
+        self.observer = observer
+        self.seat = secrets.token_hex(8)
+        self.restarts = 0
+        self._topics: dict[str, Topic] = {}
+        self._rosters: dict[str, Roster] = {}
+        self._sockets: dict[WebSocket[Any, Any], dict[str, Place]] = {}
+        self._members: dict[str, dict[Seat, None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._controlled: asyncio.Task[None] | None = None
+        broker.listener = self
+        broker.hub = self
+
+    # Life
+
+    async def start(self) -> None:
+        """Connect the broker."""
+        await self.broker.start()
+
+    async def stop(self) -> None:
+        """End what goes on here, let members leave, and close the broker."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        tasks = [*self._loops, *self._tasks, *([self._controlled] if self._controlled is not None else [])]
+        self._loops.clear()
+        self._controlled = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                for roster in list(self._rosters.values()):
+                    await roster.close()
+        except (BrokerError, TimeoutError) as error:
+            log.warning("members of this process leave when their time has run out: %r", error)
+        self._rosters.clear()
+        self._topics.clear()
+        self._sockets.clear()
+        self._members.clear()
+        await self.broker.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run something in the background; a fault of it is logged."""
+        task = asyncio.get_running_loop().create_task(work, name=f"apistar: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.restarts += 1
+            log.error("%s failed", task.get_name(), exc_info=task.exception())
+
+    def _run_loops(self) -> None:
+        if not self._loops:
+            loop = asyncio.get_running_loop()
+            self._loops = [
+                loop.create_task(self._supervise(work), name=f"apistar: channels, {name}")
+                for name, work in (("check", self._check), ("presence", self._keep_members))
+            ]
+
+    async def _supervise(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except BrokerError:
+                await asyncio.sleep(PAUSE_S)  # the broker's own health says it, and it is asked again
+            except Exception:
+                self.restarts += 1
+                log.exception("channels: a fault in what goes on by itself; it goes on")
+                await asyncio.sleep(PAUSE_S)
+
+    # Topics
+
+    def topic(self, name: str, label: str) -> Topic:
+        """The topic of a name; the caller calls its `open()` at once."""
+        self._run_loops()
+        found = self._topics.get(name)
+        if found is None:
+            found = self._topics[name] = Topic(self, name, label)
+        return found
+
+    def forget(self, topic: Topic) -> None:
+        if self._topics.get(topic.name) is topic:
+            del self._topics[topic.name]
+
+    def statistics(self) -> dict[str, int]:
+        """What is held here: topics, who follows them, sockets that have joined once and are open, members."""
+        return {
+            "topics": len(self._topics),
+            "followers": sum(topic.followers for topic in self._topics.values()),
+            "sockets": len(self._sockets),
+            "members": len(self._members),
+        }
+
+    # The listener of the broker
+
+    def on_publication(self, topic: str, publication: Publication) -> None:
+        if topic == CONTROL:
+            self._obey(publication.payload)
+            return
+        found = self._topics.get(topic)
+        if found is not None:
+            found.stream.take(publication)
+
+    def on_presence(self, topic: str, event: PresenceEvent) -> None:
+        found = self._topics.get(topic)
+        if found is not None:
+            found.change(event)
+
+    def on_interrupted(self) -> None:
+        log.warning("the broker %s is gone; joined sockets stay", self.broker.url)
+
+    def on_resumed(self) -> None:
+        log.warning("the broker %s is back; catching up", self.broker.url)
+        for topic in list(self._topics.values()):
+            topic.check()
+
+    # What goes on by itself
+
+    async def _check(self) -> None:
+        """Compare the positions of quiet topics with the broker's: a publication may have been lost on its way."""
+        await asyncio.sleep(CHECK_INTERVAL_S)
+        quiet = [topic for topic in self._topics.values() if topic.position is not None and topic.quiet]
+        for topic in self._topics.values():
+            topic.quiet = True
+        if quiet:
+            positions = await self.broker.positions([topic.name for topic in quiet])
+            for topic, position in zip(quiet, positions, strict=True):
+                if position != topic.position:
+                    topic.check()
+
+    async def _keep_members(self) -> None:
+        ttls = [roster.presence.ttl_s for roster in self._rosters.values()]
+        await asyncio.sleep(min([*ttls, Presence().ttl_s]) / KEEPS_PER_TTL)
+        for roster in list(self._rosters.values()):
+            await roster.keep()
+        watched = {name for name, topic in self._topics.items() if topic.watchers}
+        await self.broker.sweep(sorted(watched | self._rosters.keys()))
+
+    def roster(self, topic: str, presence: Presence) -> Roster:
+        """The members of a topic in this process."""
+        found = self._rosters.get(topic)
+        if found is None:
+            found = self._rosters[topic] = Roster(self, topic, presence)
+        return found
+
+    def forget_roster(self, roster: Roster) -> None:
+        if roster.idle and self._rosters.get(roster.topic) is roster:
+            del self._rosters[roster.topic]
+
+    def sweep_later(self, topic: str, delay_s: float) -> None:
+        """Look for members of a topic who left, when a grace is over."""
+
+        def sweep() -> None:
+            self._timers.discard(timer)
+            self.spawn(self._sweep(topic), f"sweep of {topic!r}")
+
+        timer = asyncio.get_running_loop().call_later(delay_s, sweep)
+        self._timers.add(timer)
+
+    async def _sweep(self, topic: str) -> None:
+        try:
+            await self.broker.sweep([topic])
+        except BrokerError as error:
+            log.warning("%s: who left %r is found later", error, topic)
+
+    # Sockets
+
+    def places_of(self, websocket: WebSocket[Any, Any], connection: Transport) -> dict[str, Place]:
+        """What a socket has joined, by topic; its end gives everything back."""
+        places = self._sockets.get(websocket)
+        if places is None:
+            places = self._sockets[websocket] = {}
+            websocket.call_when_closed(lambda: self._closed(websocket))
+            if Capability.WIRE_LIMITS not in connection.capabilities:
+                # Over bare ASGI the end is an event that somebody must ask for, also while the handler does not.
+                self.spawn(websocket.wait_closed(), "waiting for the end of a socket")
+        return places
+
+    def give_back(self, websocket: WebSocket[Any, Any], topic: str, place: Place) -> None:
+        """A socket has left a topic."""
+        places = self._sockets.get(websocket)
+        if places is not None and places.get(topic) is place:
+            del places[topic]
+
+    def _closed(self, websocket: WebSocket[Any, Any]) -> None:
+        for place in self._sockets.pop(websocket, {}).values():
+            place.leave()
+
+    def know_member(self, seat: Seat) -> None:
+        if seat.member is not None:
+            self._members.setdefault(seat.member, {})[seat] = None
+
+    def forget_member(self, seat: Seat) -> None:
+        seats = self._members.get(seat.member or "")
+        if seats is not None:
+            seats.pop(seat, None)
+            if not seats:
+                del self._members[seat.member or ""]
+
+    def close_socket(self, websocket: WebSocket[Any, Any], code: int, reason: str) -> None:
+        """Close a socket in the background."""
+        self.spawn(websocket.close(code, reason), "closing a socket")
+
+    # Disconnecting members
+
+    async def listen_to_control(self) -> None:
+        """Subscribe to what other processes say; once."""
+        if self._controlled is None or (self._controlled.done() and _failed(self._controlled)):
+            self._controlled = asyncio.get_running_loop().create_task(self.broker.subscribe(CONTROL))
+        await asyncio.shield(self._controlled)
+
+    async def disconnect(self, order: Disconnect) -> None:
+        """
+        Close a member's sockets in every process.
+
+        Raises:
+            BrokerUnavailable: If the broker does not answer; sockets of this process are closed all the same.
+        """
+        self._execute(order)
+        await self.broker.publish(CONTROL, msgspec.json.encode(order))
+
+    def _obey(self, payload: bytes) -> None:
+        try:
+            self._execute(msgspec.json.decode(payload, type=Disconnect))
+        except msgspec.MsgspecError:
+            log.exception("channels: another process said something that this one does not understand")
+
+    def _execute(self, order: Disconnect) -> None:
+        sockets = {
+            seat.websocket: None
+            for seat in self._members.get(order.member, ())
+            if order.topic is None or seat.topic.name == order.topic
+        }
+        for websocket in sockets:
+            self.close_socket(websocket, order.code, order.reason)
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.cancelled() or task.exception() is not None

@@ -1,0 +1,183 @@
+"""
+Entering and leaving a topic: no publication is lost between the history and what comes, and none is sent twice.
+
+1. The topic is open: from here on the broker tells of every publication.
+2. The subscriber takes its place; with `since` it keeps what comes.
+3. With `since`, the history is read in one step with its position; it goes first, if it continues `since`.
+4. What was kept up to that position is dropped, since the history had it; the rest follows, then what comes.
+
+Whatever fails or is cancelled on the way, everything taken is given back.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..exceptions import UsageError, WebSocketProtocolError
+from ..websocket.outlet import outlet_of
+from .payload import Arrival
+from .policy import Policy
+from .records import Position, Presence
+from .subscriber import Changes, Seat, Subscriber, Subscription
+from .topic import Topic
+
+if TYPE_CHECKING:
+    from ..websocket import WebSocket
+    from .channel import Channel
+
+S = TypeVar("S", bound=Subscription[Any])
+
+
+async def begin(topic: Topic, channel: Channel[Any], subscriber: Subscriber, since: Position | None) -> None:
+    """Steps 2 to 4, for an open topic."""
+    history = channel.history
+    if since is None or history is None:
+        topic.add(subscriber, at_once=True)
+        subscriber.position = topic.position if history is not None else None
+        return
+    subscriber.hold()
+    topic.add(subscriber, at_once=False)
+    subscriber.position = topic.position
+    page = await channel.hub.broker.read(channel.topic, history, since)
+    subscriber.position = page.position
+    if page.continues(since):
+        await subscriber.replay([Arrival(publication) for publication in page.publications])
+        subscriber.recovered = True
+    subscriber.start(page)
+
+
+class Joining:
+    """`async with room.join(ws) as joined:`; made by `Channel.join()`, which has the contract."""
+
+    __slots__ = ("_channel", "_entered", "_member", "_opened", "_policy", "_presence", "_seat", "_since", "_websocket")
+
+    def __init__(
+        self,
+        channel: Channel[Any],
+        websocket: WebSocket[Any, Any],
+        member: str | None,
+        since: Position | None,
+        policy: Policy,
+        presence: bool,
+    ) -> None:
+        self._channel = channel
+        self._websocket = websocket
+        self._member = member
+        self._since = since
+        self._policy = policy
+        self._presence = presence
+        self._seat: Seat | None = None
+        self._opened = False
+        self._entered = False
+
+    async def __aenter__(self) -> Seat:
+        channel, websocket = self._channel, self._websocket
+        hub = channel.hub
+        connection, codec = outlet_of(websocket)
+        times = self._checked()
+        taken = hub.places_of(websocket, connection)
+        if channel.topic in taken:
+            raise UsageError(f"this WebSocket has joined {channel.topic!r} already")
+        if len(taken) >= hub.limits.max_topics_per_socket:
+            most = hub.limits.max_topics_per_socket
+            raise WebSocketProtocolError(f"a socket may join max_topics_per_socket of {most}", 1008)
+        topic = hub.topic(channel.topic, channel.template)
+        wire = channel.payload.wire(codec)
+        seat = self._seat = Seat(
+            topic, channel.payload, websocket, connection, wire, self._policy, self._member, self._presence
+        )
+        taken[channel.topic] = self
+        try:
+            await topic.open(channel.history)
+            self._opened = True
+            outlet_of(websocket)  # it may have ended meanwhile
+            if times is not None and self._member is not None:
+                await hub.listen_to_control()
+                await hub.roster(channel.topic, times).enter(self._member)
+                self._entered = True
+                outlet_of(websocket)
+                hub.know_member(seat)
+            await begin(topic, channel, seat, self._since)
+            outlet_of(websocket)
+        except BaseException:
+            self.leave()
+            raise
+        return seat
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give back what was taken; called again when the block is left after the socket's end."""
+        seat, channel = self._seat, self._channel
+        if seat is None:
+            return
+        hub = channel.hub
+        if self._opened:
+            self._opened = False
+            seat.topic.remove(seat)
+            hub.forget_member(seat)
+            seat.topic.close()
+        times = channel.presence_times()
+        if self._entered and self._member is not None and times is not None:
+            self._entered = False
+            hub.roster(channel.topic, times).leave(self._member)
+        hub.give_back(self._websocket, channel.topic, self)
+
+    def _checked(self) -> Presence | None:
+        channel = self._channel
+        if self._seat is not None:
+            raise UsageError("this join() was entered before; call join() again")
+        if self._since is not None:
+            channel.needed_history("join(since=…)")
+        if self._member is None and not self._presence:
+            return None
+        most = channel.hub.limits.max_member_bytes
+        size = 1 if self._member is None else len(self._member.encode("utf-8", "replace"))
+        if not 0 < size <= most:
+            raise UsageError(f"member has {size} bytes; 1 to max_member_bytes of {most} are allowed")
+        return channel.needed_presence("join() with a member or presence")
+
+
+class Following(Generic[S]):
+    """`async with room.subscribe() as publications:`; made by `Channel.subscribe()` and `changes()`."""
+
+    __slots__ = ("_channel", "_kind", "_policy", "_since", "_subscription")
+
+    def __init__(self, channel: Channel[Any], kind: type[S], since: Position | None, policy: Policy) -> None:
+        self._channel = channel
+        self._kind = kind
+        self._since = since
+        self._policy = policy
+        self._subscription: S | None = None
+
+    async def __aenter__(self) -> S:
+        channel = self._channel
+        if self._subscription is not None:
+            raise UsageError("this subscribe() is entered already; call subscribe() again")
+        if self._since is not None:
+            channel.needed_history("subscribe(since=…)")
+        changes = issubclass(self._kind, Changes)
+        topic = channel.hub.topic(channel.topic, channel.template)
+        await topic.open(None if changes else channel.history)
+        subscription = self._kind(topic, channel.payload, self._policy, changes)
+        try:
+            await begin(topic, channel, subscription, self._since)
+        except BaseException:
+            topic.remove(subscription)
+            topic.close()
+            raise
+        self._subscription = subscription
+        return subscription
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.topic.remove(subscription)
+            subscription.end()
+            subscription.topic.close()

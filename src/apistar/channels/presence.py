@@ -1,0 +1,120 @@
+"""
+Who is in a topic, as far as this process is concerned: sockets are counted here, and the broker hears of members.
+
+A member has one seat per process, however many sockets. The seat is kept alive while there is a socket, and given a
+last time, the grace, when the last one is gone. Calls to the broker about one topic are made one after the other, so
+that a leave never overtakes the next enter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ..exceptions import BrokerError, WebSocketProtocolError
+from .records import Presence
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+log: Final = logging.getLogger("apistar.channels")
+
+FULL: Final = 1013
+SWEEP_SLACK_S: Final = 0.02
+"""After a grace is over, so that it is over by the broker's clock too."""
+
+
+class Roster:
+    """
+    The members of one topic in this process.
+
+    Attributes:
+        topic: Its name.
+        presence: As the channel declares it.
+        entered: Members whose seat the broker has.
+    """
+
+    __slots__ = ("_counts", "_hub", "_lock", "_waiting", "entered", "presence", "topic")
+
+    def __init__(self, hub: Hub, topic: str, presence: Presence) -> None:
+        self._hub = hub
+        self.topic = topic
+        self.presence = presence
+        self.entered: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def idle(self) -> bool:
+        return not self._counts and not self._waiting and not self.entered
+
+    async def enter(self, member: str) -> None:
+        """
+        Count one socket of a member; the first one waits for the broker.
+
+        Raises:
+            WebSocketProtocolError: If the topic has as many members as it may.
+            BrokerUnavailable: If the broker does not answer.
+        """
+        self._counts[member] = self._counts.get(member, 0) + 1
+        self._waiting += 1
+        try:
+            async with self._lock:
+                if member not in self.entered:
+                    most = self._hub.limits.max_members
+                    entered = await self._hub.broker.enter(
+                        self.topic, [member], self._hub.seat, self.presence.ttl_s, most
+                    )
+                    if not entered:
+                        raise WebSocketProtocolError(f"topic has its max_members of {most}", FULL)
+                    self.entered.add(member)
+        except BaseException:
+            self.leave(member)
+            raise
+        finally:
+            self._waiting -= 1
+
+    def leave(self, member: str) -> None:
+        """Count one socket less; the last one lets the seat run out, in the background."""
+        count = self._counts[member] - 1
+        if count:
+            self._counts[member] = count
+            return
+        del self._counts[member]
+        self._waiting += 1
+        self._hub.spawn(self._leave(member), f"a member leaves {self.topic!r}")
+
+    async def _leave(self, member: str) -> None:
+        grace_s = self.presence.grace_s
+        try:
+            async with self._lock:
+                if member in self._counts:
+                    return  # came back meanwhile
+                self.entered.discard(member)
+                await self._hub.broker.leave(self.topic, member, self._hub.seat, grace_s)
+        except BrokerError as error:
+            log.warning("%s: a member of %r leaves when its time has run out", error, self.topic)
+        finally:
+            self._waiting -= 1
+            self._hub.forget_roster(self)
+        if grace_s:
+            self._hub.sweep_later(self.topic, grace_s + SWEEP_SLACK_S)
+
+    async def keep(self) -> None:
+        """Keep the seats of those who are here, and take them again if the broker forgot."""
+        async with self._lock:
+            if self._counts:
+                here = list(self._counts)
+                if await self._hub.broker.enter(
+                    self.topic, here, self._hub.seat, self.presence.ttl_s, self._hub.limits.max_members
+                ):
+                    self.entered.update(here)
+
+    async def close(self) -> None:
+        """The process ends: everybody leaves, and may come back elsewhere within the grace."""
+        async with self._lock:
+            for member in sorted(self.entered):
+                await self._hub.broker.leave(self.topic, member, self._hub.seat, self.presence.grace_s)
+            self.entered.clear()

@@ -1,0 +1,88 @@
+"""
+The source of channels: `room: Room` is the channel whose topic is filled from the path.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..channels import Channel, Hub
+from ..exceptions import NotFound, UsageError
+from ..injector import Binding
+from .exchange import Exchange
+from .site import Site
+
+
+class ChannelInfo(msgspec.Struct, frozen=True):
+    """
+    What a route's plan says of a channel; the schema and a `Provider` read it.
+
+    Attributes:
+        channel: The class.
+        hub: Of the application.
+        missing: Parameters of its topic that the URL does not have.
+    """
+
+    channel: type[Channel[Any]]
+    hub: Hub
+    missing: tuple[str, ...]
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Parameters that a `Provider`'s caller may give."""
+        return self.channel.names
+
+    def make(self, exchange: Exchange, given: Mapping[str, object]) -> Channel[Any]:
+        """
+        The channel for one exchange.
+
+        Raises:
+            NotFound: If the path makes a topic that cannot be: too long, or not printable.
+            TypeError: If a parameter is neither in the path nor given.
+        """
+        values: dict[str, object] = {}
+        for name in self.channel.names:
+            if name in given:
+                values[name] = given[name]
+            elif name in exchange.path_params:
+                values[name] = exchange.path_params[name]
+            else:
+                raise TypeError(f"Provider[{self.channel.__qualname__}] needs {name}=…: the URL has no {{{name}}}")
+        if given:
+            return self.channel(self.hub, **values)
+        try:
+            return self.channel(self.hub, **values)
+        except UsageError as error:
+            raise NotFound(str(error)) from None
+
+
+class ChannelSource:
+    """
+    `room: Room`, and `rooms: Provider[Room]` with the parameters of its topic.
+
+    Attributes:
+        used: Every channel that a route asks for.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.used: set[type[Channel[Any]]] = set()
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        channel = parameter.annotation
+        if not isinstance(channel, type) or not issubclass(channel, Channel) or not isinstance(site, Site):
+            return None
+        self.used.add(channel)
+        missing = tuple(name for name in channel.names if name not in site.names)
+        site.untyped.update(name for name in channel.names if name in site.names)
+        info = ChannelInfo(channel, self._hub, missing)
+        return Binding(
+            ("channel", channel),
+            lambda exchange: info.make(exchange, {}),
+            f"channel {channel.__qualname__}: {channel.template}",
+            about=info,
+        )
