@@ -184,6 +184,19 @@ async def fails_http() -> None:
     raise ValueError(SECRET)
 
 
+async def answers_with(value: str) -> http.Response:
+    """A header made of what the client sent."""
+    return http.Response(headers={"X-Value": value})
+
+
+async def connects_with(ws: WebSocket, value: str) -> None:
+    await ws.connect(headers={"X-Value": value})
+
+
+async def connects_as(ws: WebSocket, subprotocol: str) -> None:
+    await ws.connect(subprotocol)
+
+
 async def tokened(x_token: http.Header) -> str:
     return x_token
 
@@ -200,6 +213,7 @@ app = ASyncApp(
         Route("/order", "POST", order),
         Route("/tokened", handler=tokened),
         Route("/fails-http", handler=fails_http),
+        Route("/answers-with", handler=answers_with),
         Route("/noted/{name}", handler=noted),
         Include(
             "/ws",
@@ -209,6 +223,8 @@ app = ASyncApp(
                 Route("/json", handler=echo_json),
                 Route("/typed", handler=typed),
                 Route("/handshake/{room}/{number}", handler=handshake),
+                Route("/connects-with", handler=connects_with),
+                Route("/connects-as/{subprotocol}", handler=connects_as),
                 Route("/deny", handler=deny),
                 Route("/forbid", handler=forbid),
                 Route("/close/{code}", handler=close),

@@ -54,13 +54,9 @@ class Server:
         """What the application logged, without the mark."""
         return [line.removeprefix(f"{mark} ") for line in self.log.splitlines() if line.startswith(mark)]
 
-    def wait_for_line(self, text: str, after: int = 0) -> list[str]:
-        """The application's lines after the first `after`, as soon as one has the text."""
-        wait_for(
-            lambda: any(text in line for line in self.lines()[after:]),
-            f"{text!r} in the log of {self.name}:\n{self.log}",
-        )
-        return self.lines()[after:]
+    def wait_for_text(self, text: str, count: int = 1) -> None:
+        """Wait until a text stands so many times in the log."""
+        wait_for(lambda: self.log.count(text) >= count, f"{text!r} in the log of {self.name}")
 
 
 @contextmanager

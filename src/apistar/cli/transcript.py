@@ -4,7 +4,7 @@ What goes over a WebSocket, as lines for a terminal.
     12:00:01.123 ◂ text    hello
     12:00:01.456 ◂ json    {"type":"said","by":"Ada"}
     12:00:02.001 ◂ binary  3 bytes
-                           00000000  00 ff 41                 |..A|
+                   00000000  00 ff 41                                          |..A|
 
 Nothing that the peer sends reaches the terminal as a control character: whatever is not printable is escaped, so that
 no message can move the cursor, change a title, or look like another line (as `access_log.py` does for logs).
@@ -27,8 +27,6 @@ MAX_DUMPED_BYTES: Final = 512
 """Of one message, unless everything is asked for."""
 INDENT: Final = 23
 """Columns before a message: time, direction, kind."""
-WIDE: Final = INDENT + 78
-"""Columns for sixteen bytes in a line."""
 
 COLOURS: Final = {"◂": "cyan", "▸": "green"}
 
@@ -42,13 +40,13 @@ def escaped(text: str) -> str:
     )
 
 
-def hex_dump(data: bytes, width: int = 16) -> Iterator[str]:
-    """So many bytes in a line, in groups of eight: where, in hexadecimal, and as ASCII."""
-    for start in range(0, len(data), width):
-        row = data[start : start + width]
-        digits = "  ".join(row[group : group + 8].hex(" ") for group in range(0, len(row), 8))
+def hex_dump(data: bytes) -> Iterator[str]:
+    """Sixteen bytes in a line: where, in hexadecimal, and as ASCII."""
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        digits = f"{row[:8].hex(' ')}  {row[8:].hex(' ')}".strip()
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        yield f"{start:08x}  {digits:<{width * 3 + width // 8 - 2}}  |{shown}|"
+        yield f"{start:08x}  {digits:<49} |{shown}|"
 
 
 def is_json(text: str) -> bool:
@@ -117,7 +115,7 @@ class Transcript:
     def _message(self, direction: str, message: str | bytes) -> None:
         if isinstance(message, bytes):
             shown = message if self._full else message[:MAX_DUMPED_BYTES]
-            lines = [_counted(len(message), "byte"), *hex_dump(shown, 16 if _columns() >= WIDE else 8)]
+            lines = [_counted(len(message), "byte"), *hex_dump(shown)]
             if len(shown) < len(message):
                 lines.append(f"… {_counted(len(message) - len(shown), 'more byte')}; --full shows all")
             self._row(direction, "binary", lines)

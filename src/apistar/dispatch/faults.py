@@ -27,7 +27,7 @@ def report(scope: Scope, label: str, error: BaseException) -> None:
 
 def note(scope: Scope, label: str, what: str) -> None:
     """Log, as information, that a connection ended in a way the application may want to know."""
-    logger.info("%s %s for %s %s", label, what, client_of(scope), path_of(scope))
+    logger.info("%s %s for %s %s", label, escaped(what), client_of(scope), path_of(scope))
 
 
 def client_of(scope: Scope) -> str:

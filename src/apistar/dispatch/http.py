@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from ..components import Exchange
 from ..exceptions import HTTPException, InternalServerError
-from ..http.responses import problem_of
+from ..http.responses import check_headers, problem_of
 from ..injector import Plan, Resolution
 from ..types import Event, Send
 from .faults import report
@@ -68,6 +68,7 @@ async def _respond(
             exchange.ended_by = answer
             exchange.response = problem_of(answer)
         await _run_hooks(hooks.on_response, exchange, resolution)
+        check_headers(exchange.response)
     except (HTTPException, StarletteHTTPException) as answer:
         exchange.ended_by = answer
         exchange.response = problem_of(answer)

@@ -171,6 +171,9 @@ async def _finish(
             await _reject(websocket, Forbidden())
         elif websocket.connected:
             await websocket.close()
+        elif websocket.broken:
+            reason = f": {websocket.close_reason}" if websocket.close_reason else ""
+            note(exchange.scope, operation.label, f"ended with {websocket.close_code}{reason}")
     elif isinstance(error, HTTPException):
         note(exchange.scope, operation.label, f"ended with {error}")
         if websocket.connecting:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from ..exceptions import HTTPException
+from ..exceptions import HTTPException, UsageError
 from ..messages.json import JSON
 
 _encode: Final = JSON.writer()
@@ -70,6 +70,18 @@ def problem_of(error: HTTPException | StarletteHTTPException) -> Response:
     return ProblemResponse(error.problem(), error.status_code, error.headers)
 
 
+def check_headers(response: Response) -> None:
+    """
+    See that no header is two: servers differ in what they do about one, and some drop the connection.
+
+    Raises:
+        UsageError: If a header has a line break or NUL (RFC 9110 §5.5).
+    """
+    for name, value in response.raw_headers:
+        if b"\n" in value or b"\r" in value or b"\0" in value:
+            raise UsageError(f"header {name.decode('latin-1')!r} contains a line break or NUL (RFC 9110 §5.5)")
+
+
 __all__ = [
     "FileResponse",
     "HTMLResponse",
@@ -77,6 +89,7 @@ __all__ = [
     "RedirectResponse",
     "Response",
     "StreamingResponse",
+    "check_headers",
     "problem_of",
     "response_of",
 ]

@@ -25,6 +25,7 @@ from ..exceptions import (
     WebSocketProtocolError,
     truncate_reason,
 )
+from ..messages.json import JSON
 from ..transports.transport import SHORT_BYTES
 from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
@@ -47,6 +48,7 @@ else:
     In = TypeVar("In")
     Out = TypeVar("Out")
 
+_decode_json: Final = JSON.decoder(Any)
 _BINARY: Final = (bytes, bytearray, memoryview)
 
 
@@ -55,17 +57,22 @@ class WebSocket(Generic[In, Out]):
     One WebSocket connection, from the handshake to its end.
 
     `extra` is a place for the application's own values. Not safe to use from other threads.
+
+    Attributes:
+        broken: Whether it ended because one side kept to no rule or limit, and not because the handler closed it.
     """
 
     __slots__ = (
         "__weakref__",
         "_callbacks",
+        "_closing",
         "_connection",
         "_decode",
         "_extra",
         "_handshake",
         "_state",
         "_types",
+        "broken",
         "close_code",
         "close_reason",
         "subprotocol",
@@ -91,10 +98,12 @@ class WebSocket(Generic[In, Out]):
         self._types = types
         self._decode = None if types is None else types.decode
         self._state = WebSocketState.CONNECTING
+        self._closing = False
         self._extra: SimpleNamespace | None = None
         self._callbacks: list[Callable[[], None]] | None = None
         self.subprotocols: Sequence[str] = tuple(handshake.scope.get("subprotocols", ()))
         self.subprotocol: str | None = None
+        self.broken = False
         self.close_code: int | None = None
         self.close_reason: str | None = None
 
@@ -233,10 +242,12 @@ class WebSocket(Generic[In, Out]):
         """
         text = await self.receive_text()
         try:
-            return msgspec.json.decode(text) if loads is None else loads(text)
-        except (ValueError, RecursionError) as error:
-            detail = f"$: expected JSON: {error}"
-        raise await self._refuse(InvalidMessage(detail, expected="JSON"))
+            return _decode_json(text) if loads is None else loads(text)
+        except InvalidMessage as error:
+            invalid = error
+        except (ValueError, RecursionError):  # what the application's own function says is not for the peer
+            invalid = InvalidMessage("$: expected JSON", expected="JSON")
+        raise await self._refuse(invalid)
 
     async def _refuse(self, error: WebSocketProtocolError) -> WebSocketProtocolError:
         await self.close(error.code, error.reason)
@@ -358,6 +369,7 @@ class WebSocket(Generic[In, Out]):
         if self._state is WebSocketState.CONNECTING:
             await self.reject(403)
         else:
+            self._closing = True
             await self._connection.close(code, truncate_reason(reason))
 
     async def wait_closed(self) -> None:
@@ -371,6 +383,7 @@ class WebSocket(Generic[In, Out]):
             return
         lost = self._state is WebSocketState.CONNECTING or ending.code == WS_1006_ABNORMAL_CLOSURE
         self._state = after(self._state, WebSocketEvent.LOST if lost else WebSocketEvent.CLOSE)
+        self.broken = ending.code in BROKEN_CODES and not self._closing
         self.close_code = ending.code
         self.close_reason = ending.reason
         self._ended()
