@@ -33,3 +33,9 @@ def is_sendable(code: int) -> bool:
 
 
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
+"""Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
+
+BROKEN_CODES: Final = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1013})
+"""Endings that somebody's mistake or a limit has brought about."""
