@@ -26,6 +26,9 @@ WS_1015_TLS_HANDSHAKE: Final = 1015
 NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
 
+BROKEN_CODES: Final = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1013})
+"""Endings that somebody's mistake or a limit has brought about."""
+
 
 def is_sendable(code: int) -> bool:
     """Whether a Close frame may carry this code (RFC 6455 §7.4.1 and §7.4.2)."""
@@ -33,9 +36,3 @@ def is_sendable(code: int) -> bool:
 
 
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
-
-NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
-"""Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
-
-BROKEN_CODES: Final = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1013})
-"""Endings that somebody's mistake or a limit has brought about."""

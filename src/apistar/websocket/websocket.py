@@ -30,7 +30,7 @@ from ..transports.transport import SHORT_BYTES
 from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
 from .state import WebSocketEvent, WebSocketState, after
-from .status import BROKEN_CODES, NORMAL_CODES, WS_1006_ABNORMAL_CLOSURE, is_sendable
+from .status import BROKEN_CODES, WS_1006_ABNORMAL_CLOSURE, is_sendable
 
 if TYPE_CHECKING:
     from starlette.datastructures import URL, Address, Headers, QueryParams
