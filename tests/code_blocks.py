@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import linecache
 import re
 import types
 from collections.abc import Iterator
@@ -40,16 +41,24 @@ class CodeBlock:
 
     def compiled(self) -> types.CodeType:
         """The block as code whose tracebacks name the Markdown file's own lines; `await` may stand at the top."""
-        padded = "\n" * (self.line - 1) + self.source
-        code = compile(padded, str(self.path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code = compile(self._padded, str(self.path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         assert isinstance(code, types.CodeType)
         return code
 
     def run(self, namespace: dict[str, object]) -> None:
         """Execute the block; one that awaits at its top gets an event loop for itself."""
-        result = eval(self.compiled(), namespace)
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        name, lines = str(self.path), self._padded.splitlines(keepends=True)
+        linecache.cache[name] = (len(self._padded), None, lines, name)  # what reads the source of a function finds it
+        try:
+            result = eval(self.compiled(), namespace)
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
+        finally:
+            linecache.cache.pop(name, None)
+
+    @property
+    def _padded(self) -> str:
+        return "\n" * (self.line - 1) + self.source
 
 
 def code_blocks(path: Path, language: str = "python") -> Iterator[CodeBlock]:

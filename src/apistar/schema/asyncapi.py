@@ -37,7 +37,7 @@ def asyncapi(reference: Reference, servers: Sequence[Server] = ()) -> Document:
         servers: Where it is to be found, if the description does not say.
     """
     found = reference.info.servers or tuple(servers) or (ANYWHERE,)
-    messages = _Messages(reference.channels)
+    messages = _Messages(reference.channels, reference.definitions)
     names = {name for channel in reference.channels for name in channel.security}
     info = reference.info
     channels = {_id(channel): _channel(channel, messages, reference.definitions) for channel in reference.channels}
@@ -66,7 +66,8 @@ def asyncapi(reference: Reference, servers: Sequence[Server] = ()) -> Document:
 class _Messages:
     """The messages of all channels; one type that several channels carry is one message."""
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
+    def __init__(self, channels: Sequence[Channel], definitions: Mapping[str, Schema]) -> None:
+        self._definitions = definitions
         self.documents: dict[str, Document] = {}
         self.names: dict[tuple[str, str], str] = {}
         for channel in channels:
@@ -74,7 +75,7 @@ class _Messages:
                 self._add(channel, message)
 
     def _add(self, channel: Channel, message: Message) -> None:
-        document = _message(message)
+        document = _message(message, self._definitions)
         name = message.name
         number = 2
         while self.documents.get(name, document) != document:
@@ -114,7 +115,9 @@ def _channel(channel: Channel, messages: _Messages, definitions: Mapping[str, Sc
             "bindings": {"ws": _binding(channel)},
             "x-denials": _outcomes(channel.denials),
             "x-close-codes": _outcomes(channel.closes),
-            "x-subprotocols": {name: {"description": text} for name, text in channel.subprotocols.items()},
+            "x-subprotocols": {
+                name: {"description": text} if text else {} for name, text in channel.subprotocols.items()
+            },
             "x-max-message-bytes": channel.max_message_bytes,
             "x-deprecated": documentation.deprecated,
         }
@@ -149,7 +152,8 @@ def _operations(channel: Channel, messages: _Messages) -> Iterator[tuple[str, Do
             )
 
 
-def _message(message: Message) -> Document:
+def _message(message: Message, definitions: Mapping[str, Schema]) -> Document:
+    examples = resolved(message.schema, definitions).get("examples")
     return _without_empty(
         {
             "name": message.name,
@@ -158,6 +162,7 @@ def _message(message: Message) -> Document:
             "description": message.description,
             "contentType": message.media_type,
             "payload": _schema(message.schema),
+            "examples": [{"payload": example} for example in examples] if isinstance(examples, list) else [],
             "x-frame": "text" if message.text else "binary",
             "x-deprecated": message.deprecated,
         }

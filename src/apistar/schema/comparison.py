@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from ..exceptions import ConfigurationError
+from .definitions import resolved
 from .narrowing import Change, Direction, Narrowing
 from .openapi import Document
 
@@ -122,7 +123,7 @@ class _OpenAPI(_Comparison):
 
     def _responses(self, before: Document, after: Document, place: str) -> Iterator[Change]:
         old, new = _at(before, "responses"), _at(after, "responses")
-        for status in old.keys() | new.keys():
+        for status in sorted(old.keys() | new.keys()):
             where = f"{place}, {status}"
             success = status.startswith("2")
             if status not in new:
@@ -134,7 +135,7 @@ class _OpenAPI(_Comparison):
 
     def _contents(self, before: Document, after: Document, direction: Direction, place: str) -> Iterator[Change]:
         old, new = _at(before, "content"), _at(after, "content")
-        for media_type in old.keys() | new.keys():
+        for media_type in sorted(old.keys() | new.keys()):
             if media_type not in new:
                 yield Change(place, f"is no longer {media_type}", True)
             elif media_type not in old:
@@ -168,11 +169,14 @@ class _AsyncAPI(_Comparison):
             old_operation, old = self._operation(self.before, before, action)
             new_operation, new = self._operation(self.after, after, action)
             where = f"{place}, {direction.value}"
+            called = self._names_now(old, new)
             for name, message in old.items():
-                if name not in new:
+                if name not in called:
                     yield Change(where, f"{name} was removed", True)
                     continue
-                other = new[name]
+                other = new[called[name]]
+                if called[name] != name:
+                    yield Change(f"{where}, {name}", f"is now called {called[name]}, with the same tag", False)
                 for keyword, word in (("contentType", "content"), ("x-frame", "frame")):
                     if message.get(keyword) != other.get(keyword):
                         yield Change(f"{where}, {name}", f"{word} is now {other.get(keyword)}", True)
@@ -180,16 +184,30 @@ class _AsyncAPI(_Comparison):
                 yield from self.schemas(*payloads, direction, f"{where}, {name}")
                 yield from self.deprecation(message, other, f"{where}, {name}", "x-deprecated")
             for name in new:
-                if name not in old:
+                if name not in called.values():
                     yield Change(where, f"{name} was added", False)
             yield from self.security(old_operation, new_operation, where)
 
+    def _names_now(self, before: Mapping[str, Document], after: Mapping[str, Document]) -> dict[str, str]:
+        """What each message is called now: clients know a message by its tag, not by the name of its class."""
+        names = {name: name for name in before if name in after}
+        tags = {tag: name for name in after if name not in names and (tag := _tag(after[name], self.narrowing.after))}
+        for name in before:
+            tag = _tag(before[name], self.narrowing.before)
+            if name not in names and tag in tags:
+                names[name] = tags.pop(tag)
+        return names
+
     def _operation(self, document: Document, channel: str, action: str) -> tuple[Document, dict[str, Document]]:
-        """The operation of a channel and an action, with its messages by name."""
+        """
+        The operation of a channel and an action, with its messages by their own names.
+
+        Their keys are no names: which of two messages of one name is `Talk_2` depends on other routes.
+        """
         operation = _at(document, "operations", f"{channel}.{action}")
         messages = _at(document, "components", "messages")
-        names = [str(reference["$ref"]).rpartition("/")[2] for reference in operation.get("messages", [])]
-        return operation, {name: messages.get(name, {}) for name in names}
+        keys = [str(reference["$ref"]).rpartition("/")[2] for reference in operation.get("messages", [])]
+        return operation, {messages.get(key, {}).get("name", key): messages.get(key, {}) for key in keys}
 
     def _handshake(self, before: Document, after: Document, place: str) -> Iterator[Change]:
         yield from self.parameters(_bound(before), _bound(after), place)
@@ -202,6 +220,12 @@ class _AsyncAPI(_Comparison):
         if limits[0] != limits[1]:
             lower = limits[1] is not None and (limits[0] is None or limits[1] < limits[0])
             yield Change(place, f"messages may now have {limits[1]} bytes, could have {limits[0]}", lower)
+
+
+def _tag(message: Document, definitions: Mapping[str, Document]) -> str:
+    """What tells a message from others on the wire; nothing where it has no tag."""
+    properties = _at(resolved(message.get("payload", {}), definitions), "properties")
+    return str({name: field["const"] for name, field in properties.items() if "const" in field} or "")
 
 
 def _parameters(operation: Document) -> dict[str, Document]:

@@ -59,13 +59,13 @@ class Narrowing:
     """
     Compares schemas of two documents.
 
-    Args:
+    Attributes:
         before, after: The definitions of the two documents.
     """
 
     def __init__(self, before: Mapping[str, Schema], after: Mapping[str, Schema]) -> None:
-        self._before = before
-        self._after = after
+        self.before = before
+        self.after = after
         self._compared: set[tuple[object, object, Direction]] = set()
 
     def compare(self, before: Schema, after: Schema, direction: Direction, place: str) -> Iterator[Change]:
@@ -78,7 +78,7 @@ class Narrowing:
             self._compared.add(key)
             if names[0] == names[1]:
                 place = str(names[0]).removeprefix(PREFIX)
-        before, after = _one(before, self._before), _one(after, self._after)
+        before, after = _one(before, self.before), _one(after, self.after)
         yield from self._kinds(before, after, direction, place)
         yield from _values(before, after, direction, place)
         yield from _bounds(before, after, direction, place)
@@ -103,17 +103,17 @@ class Narrowing:
     def _members(self, before: Schema, after: Schema, direction: Direction, place: str) -> Iterator[Change]:
         if not _options(before) and not _options(after):
             return
-        old, new = self._named(before, self._before), self._named(after, self._after)
-        for name in old.keys() - new.keys():
+        old, new = self._named(before, self.before), self._named(after, self.after)
+        for name in [name for name in old if name not in new]:
             yield _widened(f"is no longer {name}", direction, place, widened=False)
-        for name in new.keys() - old.keys():
+        for name in [name for name in new if name not in old]:
             yield _widened(f"may now be {name}", direction, place, widened=True)
         for name in sorted(old.keys() & new.keys()):
             yield from self.compare(old[name], new[name], direction, f"{place} ({name})")
 
     def _named(self, schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Schema]:
         """The members of a union by what they are called; a schema that is no union is its own only member."""
-        return {_name(option, definitions): option for option in _options(schema) or [schema]}
+        return {_name(option, definitions): option for option in _flat(schema)}
 
     def _fields(self, before: Schema, after: Schema, direction: Direction, place: str) -> Iterator[Change]:
         old, new = _mapping(before, "properties"), _mapping(after, "properties")
@@ -205,6 +205,15 @@ def _name(schema: Schema, definitions: Mapping[str, Schema]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(PREFIX)
     return str(schema.get("title") or schema.get("format") or _spelled(_types(_one(schema, definitions))))
+
+
+def _flat(schema: Schema) -> Iterator[Schema]:
+    """The members of a union, those of unions within it included."""
+    options = _options(schema)
+    if not options:
+        yield schema
+    for option in options:
+        yield from _flat(option)
 
 
 def _options(schema: Schema) -> list[Schema]:

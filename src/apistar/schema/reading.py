@@ -244,7 +244,7 @@ class _Reader:
             schema,
             required or in_path,
             description,
-            converted=in_path and strip(info.annotation) is not str,
+            converted=in_path and _may_not_fit(info.annotation),
             rest=any(segment.rest and segment.text == info.name for segment in entry.path.segments),
         )
 
@@ -275,6 +275,14 @@ def _steps(plans: Iterable[Plan], on_demand: bool = False) -> Iterator[tuple[Ste
 def _component_of(step: Step) -> Component | None:
     owner = getattr(step.call, "__self__", None)
     return owner if isinstance(owner, Component) else None
+
+
+def _may_not_fit(annotation: object) -> bool:
+    """Whether some texts are no value of a type."""
+    limits = ("pattern", "min_length", "max_length")
+    constraints = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, msgspec.Meta)]
+    limited = any(getattr(meta, limit) is not None for meta in constraints for limit in limits)
+    return strip(annotation) is not str or limited
 
 
 def _written(annotation: object) -> object:
