@@ -104,7 +104,8 @@ async def test_peer_that_answers_no_ping_is_lost_and_its_tcp_ended() -> None:
             async with asyncio.timeout(TIME_LIMIT_S):
                 await native.receive()
         assert raised.value.code == 1006
-        assert await client.is_reset()
+        assert await client.read_close() == (1011, "keepalive ping timeout")
+        await client.read_eof()
         await until(lambda: owner.released == 1, "TCP is closed")
 
 
