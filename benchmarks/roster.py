@@ -21,6 +21,7 @@ class Server:
     packages: tuple[str, ...]
     http: bool = True
     typed: bool = True
+    channels: bool = False
 
     def argv(self) -> list[str]:
         """Give the words of the command line, with the C program compiled if it is one."""
@@ -39,19 +40,19 @@ RUN: Final = ("apistar", "run", "benchmarks.servers.apistar:app", "--port", "{po
 SERVERS: Final = {
     server.name: server
     for server in (
-        Server("apistar", "API Star", RUN, ("apistar", "uvicorn", "picows")),
+        Server("apistar", "API Star", RUN, ("apistar", "uvicorn", "picows"), channels=True),
         Server(
             "apistar-uvicorn", "API Star on plain uvicorn", _uvicorn("apistar"), ("apistar", "uvicorn", "websockets")
         ),
-        Server("starlette", "Starlette", _uvicorn("starlette"), ("starlette", "uvicorn", "websockets")),
+        Server("starlette", "Starlette", _uvicorn("starlette"), ("starlette", "uvicorn", "websockets"), channels=True),
         Server("starlette-ours", "Starlette on our protocol", _uvicorn("starlette", *OURS), ("starlette", "picows")),
         Server("fastapi", "FastAPI", _uvicorn("fastapi"), ("fastapi", "pydantic", "uvicorn")),
-        Server("litestar", "Litestar", _uvicorn("litestar"), ("litestar", "msgspec", "uvicorn")),
+        Server("litestar", "Litestar", _uvicorn("litestar"), ("litestar", "msgspec", "uvicorn"), channels=True),
         Server("asgi", "bare ASGI callable", _uvicorn("asgi"), ("uvicorn", "websockets")),
         Server("asgi-ours", "bare ASGI on our protocol", _uvicorn("asgi", *OURS), ("uvicorn", "picows")),
         Server("aiohttp", "aiohttp", ("benchmarks.servers.aiohttp", "{port}"), ("aiohttp", "uvloop")),
         Server("websockets", "websockets", ("benchmarks.servers.websockets", "{port}"), ("websockets",), http=False),
         Server("picows", "picows alone", ("benchmarks.servers.picows", "{port}"), ("picows", "uvloop"), http=False),
-        Server("c", "minimal C server", ("wsecho", "{port}"), (), http=False, typed=False),
+        Server("c", "minimal C server", ("wsecho", "{port}"), (), http=False, typed=False, channels=True),
     )
 }

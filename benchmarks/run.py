@@ -158,7 +158,8 @@ def measure(
 
 def fits(work: Work, entry: Server) -> bool:
     """Say whether the server has this work at all."""
-    return (entry.http or not work.http) and (entry.typed or not work.typed)
+    able = (entry.http or not work.http) and (entry.typed or not work.typed)
+    return able and (entry.channels or not work.channel)
 
 
 def choose(names: str, table: dict[str, T], what: str) -> list[T]:

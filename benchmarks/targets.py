@@ -36,6 +36,9 @@ TARGETS: Final = (
     Target("fan", "apistar", "starlette", 0.5),
     Target("fan", "apistar", "aiohttp", 0.9),
     Target("fan", "apistar", "c", 1.4, moonshot=True),
+    Target("channel", "apistar", "litestar", 0.27),
+    Target("channel", "apistar", "starlette", 0.55),
+    Target("channel", "apistar", "c", 1.6),
     Target("churn", "apistar", "starlette", 0.5),
     Target("churn", "apistar", "starlette", 0.35, moonshot=True),
     Target("churn-reset", "apistar", "starlette", 0.5),
@@ -51,6 +54,12 @@ TARGETS: Final = (
 # The price of typing: decode, validate and encode one message of three fields, above the raw socket.
 MOST_TYPING_US: Final = 1.5
 
+
+# One server against itself: work, the work that it is compared with, server, and the most of the ratio of medians.
+OWN: Final = (
+    ("channel-history", "channel", "apistar", 1.15),
+    ("channel-burst", "channel", "apistar", 0.5),
+)
 
 NAMES: Final = {"cpu_us": "CPU", "p99_us": "p99", "bytes": "bytes"}
 
@@ -86,6 +95,11 @@ def verdicts(result: Result) -> list[Verdict]:
         prices = [typed["cpu_us"] - raw["cpu_us"] for typed, raw in pairs]
         price = median(prices) if prices else None
         found.append(Verdict("typed - echo-text: CPU µs of apistar", price, MOST_TYPING_US))
+    for work, other, server, most in OWN:
+        if {work, other} <= set(result["works"]) and server in result["servers"]:
+            mine, others = ([one["cpu_us"] for one in _rounds(result, name, server)] for name in (work, other))
+            ratio = median(mine) / median(others) if mine and others else None
+            found.append(Verdict(f"{work} / {other}: CPU of {server}", ratio, most))
     return found
 
 

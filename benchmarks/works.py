@@ -23,10 +23,15 @@ class Work:
     memory: bool = False
     http: bool = False
     typed: bool = False
+    channel: bool = False
 
 
 def _echo(path: str, sockets: int, *more: str) -> tuple[str, ...]:
     return ("--mode", "echo", "--path", path, "--sockets", str(sockets), *more)
+
+
+def _channel(path: str, *more: str) -> tuple[str, ...]:
+    return ("--mode", "fan", "--path", path, "--sockets", "500", *more)
 
 
 WORKS: Final = {
@@ -43,6 +48,21 @@ WORKS: Final = {
         ),
         Work("paced", "echo, 5,000 a second in all", "message", _echo("/echo", 32, "--rate", "5000")),
         Work("fan", "one message to 500 sockets", "delivery", ("--mode", "fan", "--path", "/fan", "--sockets", "500")),
+        Work("channel", "one publication to 500 sockets", "delivery", _channel("/channel"), channel=True),
+        Work(
+            "channel-history",
+            "the same with history and positions",
+            "delivery",
+            _channel("/channel-history"),
+            channel=True,
+        ),
+        Work(
+            "channel-burst",
+            "bursts of 10 publications to 500 sockets",
+            "delivery",
+            _channel("/channel", "--depth", "10"),
+            channel=True,
+        ),
         Work(
             "churn",
             "connect, one echo, closing handshake",

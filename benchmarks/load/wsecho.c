@@ -2,7 +2,7 @@
 //
 //   wsecho PORT      serves 127.0.0.1:PORT until SIGTERM; 0 chooses a port; prints {"port": N} when it listens
 //
-// Any path echoes; on /fan what any socket sends goes to every socket of that path. One thread, epoll, one read buffer for
+// Any path echoes; on /fan and /channel what any socket sends goes to all their sockets. One thread, epoll, one read buffer for
 // all sockets, replies built in place of the request, one send per read: per message one epoll_wait (shared by all that
 // are ready), one recv, one send. It checks nothing but the mask and knows no fragments: no server for real clients.
 // Frames: RFC 6455 §5.2. Handshake: §4.2.2; SHA-1: FIPS 180-4 §6.1.
@@ -113,7 +113,7 @@ static size_t shake(Peer *p, uint8_t *data, size_t length) {
   accept_key(key + 19, accept);
   int n = snprintf(answer, sizeof answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
   p->open = true;
-  if ((p->fan = !strncmp((char *)data, "GET /fan ", 9))) p->next = &fans, p->previous = fans.previous, fans.previous->next = p, fans.previous = p;
+  if ((p->fan = !strncmp((char *)data, "GET /fan ", 9) || !strncmp((char *)data, "GET /channel", 12))) p->next = &fans, p->previous = fans.previous, fans.previous->next = p, fans.previous = p;
   give(p, (uint8_t *)answer, (size_t)n);
   return (size_t)(stop + 4 - data);
 }

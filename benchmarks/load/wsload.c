@@ -172,8 +172,8 @@ static void connected(Socket *s) {
 
 static void fan_fire(void) {
   if (over || opened < set.sockets) return;
-  fan_left = set.sockets, fan_round++, fan_sent = now_ns();
-  ask(&sockets[0], fan_sent);
+  fan_left = set.sockets * set.depth, fan_round++, fan_sent = now_ns();
+  for (int i = 0; i < set.depth; i++) ask(&sockets[0], fan_sent);
   flush_out(&sockets[0]);
 }
 static void on_open(Socket *s, uint64_t now) {
@@ -186,7 +186,7 @@ static void on_open(Socket *s, uint64_t now) {
 static void on_message(Socket *s, uint64_t now) {
   if (set.mode == SINK) { operations += counting; return; }
   if (set.mode == FAN) {
-    if (++s->answered > fan_round) { failed(s, "more messages than were sent"); return; }
+    if (++s->answered > fan_round * (uint64_t)set.depth) { failed(s, "more messages than were sent"); return; }
     operations += counting;
     if (--fan_left == 0) {
       if (counting) hist_add(&latency, now - fan_sent);
@@ -330,7 +330,7 @@ static void usage(void) {
        "  --sockets N    how many sockets (32)           --seconds S   counted time (2), the most with --count\n"
        "  --size BYTES   payload (64; --payload's own)   --warmup S    uncounted time before it (0.3)\n"
        "  --text         text frames (binary)            --ramp S      most time to open all sockets (30)\n"
-       "  --payload TXT  what to send, repeated to SIZE  --depth N     echo: messages under way per socket (1)\n"
+       "  --payload TXT  what to send, repeated to SIZE  --depth N     echo: messages under way per socket; fan: sent at once (1)\n"
        "  --header H     a further 'Name: value' line    --rate N      echo: messages a second, on a fixed schedule\n"
        "  --any-reply    do not compare the replies      --close HOW   churn: handshake or reset (handshake)\n"
        "  --pid PID      read this process's CPU time    --touch       hold: one echo on each socket first\n"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from apistar import ASyncApp, Component, Route, WebSocket, http
+from apistar.channels import Channel, History
 
 
 class Say(msgspec.Struct):
@@ -49,6 +50,29 @@ async def fan(ws: WebSocket) -> None:
         SOCKETS.discard(ws)
 
 
+class Fan(Channel[bytes]):
+    topic = "fan"
+
+
+class Remembered(Channel[bytes]):
+    topic = "remembered"
+    history = History()
+
+
+async def channel(ws: WebSocket, fan: Fan) -> None:
+    await ws.connect()
+    async with fan.join(ws):
+        async for message in ws:
+            await fan.publish(message)
+
+
+async def channel_history(ws: WebSocket, remembered: Remembered) -> None:
+    await ws.connect()
+    async with remembered.join(ws):
+        async for message in ws:
+            await remembered.publish(message)
+
+
 async def order(number: int, user: User, page: int = 1) -> dict[str, int | str]:
     return {"number": number, "page": page, "user": user.name}
 
@@ -60,6 +84,8 @@ app = ASyncApp(
         Route("/echo-text", handler=echo),
         Route("/typed", handler=typed),
         Route("/fan", handler=fan),
+        Route("/channel", handler=channel),
+        Route("/channel-history", handler=channel_history),
     ],
     components=[UserComponent()],
 )

@@ -1,10 +1,13 @@
 """Litestar, with its own msgspec support for what is typed."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 from litestar import Litestar, WebSocket, get, websocket, websocket_listener
+from litestar.channels import ChannelsPlugin
+from litestar.channels.backends.memory import MemoryChannelsBackend
 from litestar.di import Provide
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import Parameter
@@ -58,6 +61,15 @@ async def fan(socket: WebSocket) -> None:
         SOCKETS.discard(socket)
 
 
+@websocket("/channel")
+async def channel(socket: WebSocket, channels: ChannelsPlugin) -> None:
+    await socket.accept()
+    async with channels.start_subscription(["fan"]) as subscriber, subscriber.run_in_background(socket.send_bytes):
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                channels.publish(await socket.receive_bytes(), "fan")
+
+
 async def user_of(x_user: Annotated[str, Parameter(header="X-User")] = "nobody") -> User:
     return User(x_user)
 
@@ -67,4 +79,8 @@ async def order(number: int, user: User, page: int = 1) -> dict[str, int | str]:
     return {"number": number, "page": page, "user": user.name}
 
 
-app = Litestar(route_handlers=[echo, echo_text, typed, fan, order], openapi_config=None)
+app = Litestar(
+    route_handlers=[echo, echo_text, typed, fan, channel, order],
+    plugins=[ChannelsPlugin(backend=MemoryChannelsBackend(), channels=["fan"])],
+    openapi_config=None,
+)

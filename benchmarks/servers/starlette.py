@@ -73,5 +73,6 @@ app = Starlette(
         WebSocketRoute("/echo-text", echo_text),
         WebSocketRoute("/typed", typed),
         WebSocketRoute("/fan", fan),
+        WebSocketRoute("/channel", fan),
     ]
 )
