@@ -428,7 +428,7 @@ def test_http_page_may_not_open_a_secure_socket() -> None:
         pass
 
 
-@pytest.mark.parametrize("wrong", ["example.com", "https://example.com/", "ftp://example.com"])
+@pytest.mark.parametrize("wrong", ["example.com", "https://example.com/", "https://a@example.com", "https://"])
 def test_allowed_origin_must_be_spelled_as_browsers_do(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="as a browser sends it"):
         ASyncApp([], allowed_origins=[wrong])

@@ -226,7 +226,9 @@ class ASyncApp:
             websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection(scope), operation.messages)
             transport.bind(websocket.on_end, operation.limits, self.observer, operation.url)
             self._origins.check(scope)
-            self._admission.enter(operation.limits.max_connections)
+            limit = operation.limits.max_connections
+            group = operation.route if limit != self.limits.max_connections else None
+            self._admission.enter(limit, group)
         except HTTPException as refusal:
             if transport is None:
                 transport = self._transport(scope, receive, send)
@@ -235,7 +237,7 @@ class ASyncApp:
         exchange = Exchange(scope, receive, send, operation.limits, match.route, match.params)
         exchange.websocket = websocket
         scope["path_params"] = match.params
-        return serve_websocket(operation, exchange, self._admission.leave)
+        return serve_websocket(operation, exchange, lambda: self._admission.leave(group))
 
     def _transport(self, scope: Scope, receive: Receive, send: Send) -> Transport:
         transport = transport_of(scope, receive, send)

@@ -8,6 +8,7 @@ back in one second.
 from __future__ import annotations
 
 import random
+from collections.abc import Hashable
 from typing import Final
 
 from ..exceptions import ServiceUnavailable
@@ -17,27 +18,28 @@ RETRY_AFTER_S: Final = (1, 10)
 
 
 class Admission:
-    """Counts the open connections of one application in this process."""
+    """Counts the open connections of one application in this process: of all its routes, or of a group of them."""
 
     __slots__ = ("open",)
 
     def __init__(self) -> None:
-        self.open = 0
+        self.open: dict[Hashable, int] = {}
 
-    def enter(self, limit: int | None) -> None:
+    def enter(self, limit: int | None, group: Hashable = None) -> None:
         """
-        Count one more; whoever entered must `leave()`.
+        Count one more; whoever entered must `leave()` the same group.
 
         Raises:
             ServiceUnavailable: If there are `limit` already; nothing was counted.
         """
-        if limit is not None and self.open >= limit:
+        count = self.open.get(group, 0)
+        if limit is not None and count >= limit:
             raise ServiceUnavailable(
                 "too many connections; try again later",
                 headers={"Retry-After": str(random.randint(*RETRY_AFTER_S))},
             )
-        self.open += 1
+        self.open[group] = count + 1
 
-    def leave(self) -> None:
+    def leave(self, group: Hashable = None) -> None:
         """Count one less."""
-        self.open -= 1
+        self.open[group] -= 1

@@ -1,7 +1,8 @@
 """
 `allowed_hosts`: which names this application answers to.
 
-Compared literally and without case; `*.example.com` matches every name below `example.com`. A port is ignored.
+Compared literally and without case; `*.example.com` matches every name below `example.com`. A port is ignored, and so
+is the dot that ends a fully qualified name.
 Source: RFC 9110 §7.2; threat: a forged Host that poisons URLs.
 """
 
@@ -24,9 +25,10 @@ class HostCheck:
         self._exact = {host.lower() for host in allowed_hosts if not host.startswith("*.")}
         self._suffixes = tuple(host[1:].lower() for host in allowed_hosts if host.startswith("*."))
         for host in allowed_hosts:
-            if "/" in host or ("*" in host.removeprefix("*.") and host != "*"):
+            port = ":" in host and not (host.startswith("[") and host.endswith("]"))
+            if port or "/" in host or ("*" in host.removeprefix("*.") and host != "*"):
                 raise ConfigurationError(
-                    f"allowed host {host!r} must be a bare name such as 'example.com' or '*.example.com'"
+                    f"allowed host {host!r} must be a bare name, without port, such as 'example.com' or '*.example.com'"
                 )
 
     def check(self, scope: Scope) -> None:
@@ -42,4 +44,4 @@ class HostCheck:
 def _without_port(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    return host.partition(":")[0].removesuffix(".")
