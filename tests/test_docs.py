@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Final
@@ -96,3 +97,12 @@ def test_every_room_of_the_source_is_in_the_design_notes() -> None:
     rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
     missing = sorted(room for room in rooms if f"{room}/" not in notes)
     assert not missing
+
+
+def test_conformance_page_counts_the_verdicts_that_are_kept() -> None:
+    kept = json.loads((DOCS.parent / "tests" / "conformance" / "autobahn-verdicts.json").read_text())
+    documented = {row[0].strip("`"): [int(cell) for cell in row[1:]] for row in rows("conformance.md")}
+    good = ("OK/OK", "INFORMATIONAL/INFORMATIONAL", "NON-STRICT/OK")
+    for target, verdicts in kept.items():
+        counts = [list(verdicts.values()).count(verdict) for verdict in good]
+        assert documented[target] == [len(verdicts), *counts, len(verdicts) - sum(counts)]
