@@ -33,7 +33,7 @@ from .components import (
     TaskGroupSource,
     WebSocketSource,
 )
-from .dispatch import Lifespan, Operation, RouteCompiler, refuse_websocket, serve_http, serve_websocket
+from .dispatch import Lifespan, Operation, RouteCompiler, readiness_route, refuse_websocket, serve_http, serve_websocket
 from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.responses import problem_of
@@ -74,6 +74,7 @@ class ASyncApp:
         broker: What carries publications of channels: `memory://` in this process, `redis://host:6379` between
             processes and machines, or a `Broker`.
         channel_limits: Of topics and those who join them.
+        ready_url: Where a load balancer asks whether this process is ready: 503 while the broker is gone.
         schema_url: Where the OpenAPI and AsyncAPI documents are served; `None` serves none.
         docs_url: Where the page is served on which the API is read and tried; `None` serves none.
         title, version, description, servers: What the documents and the page say of the application.
@@ -99,6 +100,7 @@ class ASyncApp:
         observer: Observer | None = None,
         broker: str | Broker = "memory://",
         channel_limits: ChannelLimits = DEFAULT_CHANNEL_LIMITS,
+        ready_url: str | None = None,
         schema_url: str | None = "/schema/",
         docs_url: str | None = "/docs/",
         title: str = "API",
@@ -122,10 +124,10 @@ class ASyncApp:
         reference = functools.cache(self.reference)
         schema = _schema_routes(schema_url, reference) if schema_url is not None else []
         self._refusals: Refusals | None = None
-        docs: list[Route] = []
+        docs: list[Route] = [] if ready_url is None else [readiness_route(ready_url, self.hub)]
         if docs_url is not None:
             self._refusals = Refusals()
-            docs = docs_routes(docs_url, reference, self._refusals, schema_url)
+            docs += docs_routes(docs_url, reference, self._refusals, schema_url)
         self.router: Router[Operation] = Router(table([*routes, *mounts, *schema, *docs], self._compiler.compile))
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()

@@ -17,6 +17,7 @@ from apistar.channels import (
     Broker,
     Channel,
     ChannelLimits,
+    Health,
     History,
     MemberJoined,
     MemberLeft,
@@ -548,3 +549,16 @@ async def test_socket_that_ends_while_it_joins_leaves_nothing_behind(app: ASyncA
 def test_policies_have_names() -> None:
     assert repr(drop_oldest) == "drop_oldest"
     assert repr(conflate("symbol")) == "conflate('symbol')"
+
+
+async def test_readiness_route_shows_the_health_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = application(ready_url="/ready")
+    async with AsyncTestClient(app) as client:
+        assert (await client.get("/ready")).status_code == 200
+        monkeypatch.setattr(app.broker, "health", lambda: Health(False, "no answer", 1))
+        answer = await client.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json() == {
+            "ready": False,
+            "broker": {"url": "memory://", "available": False, "detail": "no answer", "restarts": 1},
+        }

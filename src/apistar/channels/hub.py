@@ -23,7 +23,7 @@ from ..websocket.status import WS_1008_POLICY_VIOLATION
 from .broker import CHECK_INTERVAL_S, Broker
 from .limits import DEFAULT_CHANNEL_LIMITS, ChannelLimits
 from .presence import Roster
-from .records import Presence, PresenceEvent, Publication
+from .records import Health, Presence, PresenceEvent, Publication
 from .subscriber import Seat
 from .topic import Topic
 
@@ -165,6 +165,11 @@ class Hub:
     def forget(self, topic: Topic) -> None:
         if self._topics.get(topic.name) is topic:
             del self._topics[topic.name]
+
+    def health(self) -> Health:
+        """The broker's health, with what had to be started again here."""
+        health = self.broker.health()
+        return Health(health.available, health.detail, health.restarts + self.restarts)
 
     def statistics(self) -> dict[str, int]:
         """What is held here: topics, who follows them, sockets that have joined once and are open, members."""

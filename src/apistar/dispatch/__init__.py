@@ -4,6 +4,15 @@ from .compiler import RouteCompiler
 from .http import serve_http
 from .lifespan import Lifespan
 from .operation import Operation
+from .readiness import readiness_route
 from .websocket import refuse_websocket, serve_websocket
 
-__all__ = ["Lifespan", "Operation", "RouteCompiler", "refuse_websocket", "serve_http", "serve_websocket"]
+__all__ = [
+    "Lifespan",
+    "Operation",
+    "RouteCompiler",
+    "readiness_route",
+    "refuse_websocket",
+    "serve_http",
+    "serve_websocket",
+]

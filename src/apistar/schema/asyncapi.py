@@ -3,7 +3,8 @@ The AsyncAPI 3.0 document of the WebSocket routes.
 
 Seen from the application, as the specification asks: `receive` is what clients send. What AsyncAPI has no word for
 stands in extensions of a channel: `x-denials` (statuses of a refused handshake), `x-close-codes`, `x-subprotocols`,
-`x-max-message-bytes`, and `x-deprecated` where something is.
+`x-max-message-bytes`, `x-topics` (what a handler joins or publishes to, with `x-history`, `x-presence` and
+`x-numbered`, and an operation `ID.join.NAME` for the publications), and `x-deprecated` where something is.
 
 Sources: the AsyncAPI Specification 3.0.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0), its
 WebSockets binding 0.1.0, and its Schema Object, which is JSON Schema draft 7 with a string as `discriminator`.
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 from ..messages.description import Schema
 from .definitions import resolved, used
 from .openapi import Document
-from .reference import Channel, Documentation, Message, Outcome, Parameter, Reference, SecurityScheme, Server
+from .reference import Channel, Documentation, Message, Outcome, Parameter, Reference, SecurityScheme, Server, Topic
 
 VERSION: Final = "3.0.0"
 ANYWHERE: Final = Server("http://localhost:8000", "a server on this machine")
@@ -71,7 +72,7 @@ class _Messages:
         self.documents: dict[str, Document] = {}
         self.names: dict[tuple[str, str], str] = {}
         for channel in channels:
-            for message in (*channel.incoming, *channel.outgoing):
+            for message in _all_messages(channel):
                 self._add(channel, message)
 
     def _add(self, channel: Channel, message: Message) -> None:
@@ -97,7 +98,7 @@ def _id(channel: Channel) -> str:
 
 
 def _channel(channel: Channel, messages: _Messages, definitions: Mapping[str, Schema]) -> Document:
-    names = sorted({messages.name(channel, message) for message in (*channel.incoming, *channel.outgoing)})
+    names = sorted({messages.name(channel, message) for message in _all_messages(channel)})
     documentation = channel.documentation
     return _without_empty(
         {
@@ -120,6 +121,27 @@ def _channel(channel: Channel, messages: _Messages, definitions: Mapping[str, Sc
             },
             "x-max-message-bytes": channel.max_message_bytes,
             "x-deprecated": documentation.deprecated,
+            "x-topics": {topic.name: _topic(topic) for topic in channel.topics},
+        }
+    )
+
+
+def _all_messages(channel: Channel) -> Iterator[Message]:
+    yield from (*channel.incoming, *channel.outgoing)
+    for topic in channel.topics:
+        yield from topic.messages
+
+
+def _topic(topic: Topic) -> Document:
+    """What is joined: publications of the topic become messages of the socket."""
+    return _without_empty(
+        {
+            "topic": topic.template,
+            "summary": topic.summary,
+            "description": topic.description,
+            "x-history": dict(topic.history or {}),
+            "x-presence": dict(topic.presence or {}),
+            "x-numbered": topic.numbered,
         }
     )
 
@@ -150,6 +172,25 @@ def _operations(channel: Channel, messages: _Messages) -> Iterator[tuple[str, Do
                     }
                 ),
             )
+
+    for topic in channel.topics:
+        names = sorted({messages.name(channel, message) for message in topic.messages})
+        document = _topic(topic)
+        document.pop("topic")
+        yield (
+            f"{_id(channel)}.join.{topic.name}",
+            _without_empty(
+                {
+                    "action": "send",
+                    "channel": {"$ref": f"#/channels/{_pointer(_id(channel))}"},
+                    "title": f"{documentation.id}: what is published on {topic.template}",
+                    **document,
+                    "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in channel.security],
+                    "messages": [{"$ref": f"#/channels/{_pointer(_id(channel))}/messages/{name}"} for name in names],
+                    "x-topic": topic.template,
+                }
+            ),
+        )
 
 
 def _message(message: Message, definitions: Mapping[str, Schema]) -> Document:

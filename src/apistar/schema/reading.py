@@ -39,6 +39,7 @@ from .reference import (
     Reference,
     SecurityScheme,
 )
+from .topics import channels_of, endings_of, topics_of
 
 
 class Hooks(Protocol):
@@ -119,7 +120,12 @@ class _Reader:
         parameters = self._parameters(steps, [fact.docstring for fact in facts], entry)
         security = self._security(steps)
         if websocket:
-            self.channels.append(self._channel(entry, documentation, parameters, outcomes, security))
+            channel = self._channel(entry, documentation, parameters, outcomes, security)
+            topics = topics_of(self.types, steps, compiled.messages)
+            if topics:
+                closes = _merged([*channel.closes, *endings_of(topics)], _close_text)
+                channel = replace(channel, topics=topics, closes=closes)
+            self.channels.append(channel)
         else:
             body = next((step.about for step, _ in steps if isinstance(step.about, BodyInfo)), None)
             operation = self._operation(entry, documentation, parameters, body, outcomes, security)
@@ -226,6 +232,10 @@ class _Reader:
             if isinstance(info := step.about, ParameterInfo):
                 _, required = found.get((info.place, info.name), (info, False))
                 found[info.place, info.name] = (info, required or (info.required and not on_demand))
+        for channel in channels_of(steps):
+            for name in channel.takes:
+                if name not in channel.missing:
+                    found.setdefault(("path", name), (ParameterInfo(name, "path", str, required=True), True))
         return tuple(
             self._parameter(info, required, described.get(info.name.replace("_", "-").lower(), ""), entry)
             for info, required in found.values()

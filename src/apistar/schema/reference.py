@@ -140,6 +140,30 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """
+    A channel of `apistar.channels` that a WebSocket route joins or publishes to.
+
+    Attributes:
+        name: Of its class.
+        template: `room:{room}`.
+        messages: Its publications.
+        history: Size and time to live; `None` where nothing is remembered.
+        presence: Grace and time to live; `None` where members are not known.
+        numbered: Publications come with their positions.
+    """
+
+    name: str
+    template: str
+    messages: tuple[Message, ...]
+    summary: str = ""
+    description: str = ""
+    history: Mapping[str, float] | None = None
+    presence: Mapping[str, float] | None = None
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """
     One WebSocket route.
@@ -151,6 +175,7 @@ class Channel:
         denials: Statuses with which the handshake may be refused.
         closes: Codes with which the application may close.
         max_message_bytes: Of one message.
+        topics: What its handler may join: publications are messages too.
     """
 
     documentation: Documentation
@@ -163,6 +188,7 @@ class Channel:
     closes: tuple[Outcome, ...]
     max_message_bytes: int
     security: tuple[str, ...] = ()
+    topics: tuple[Topic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
