@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, cast
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from apistar.exceptions import EncodeError, InvalidMessage, UnsupportedType
 from apistar.messages import JSON, MSGPACK, Codec
 
+T = TypeVar("T")
 CODECS = (JSON, MSGPACK)
 MIB = 1024 * 1024
 
@@ -78,6 +79,20 @@ class Filter(TypedDict):
 class Span(NamedTuple):
     start: date
     length: timedelta
+
+
+class Parcel(msgspec.Struct, rename="camel"):
+    the_colours: list[Colour]
+    says: Say | Leave | None = None
+
+
+class Dot(msgspec.Struct, array_like=True, tag="dot"):
+    x: int
+    name: str = ""
+
+
+class Boxed(msgspec.Struct, Generic[T]):
+    value: T
 
 
 class Login(pydantic.BaseModel):
@@ -194,10 +209,43 @@ FAULTS: list[tuple[object, object, str, str, str]] = [
     (dict[str, Adult], {"ann": 17}, "$[...]: expected int >= 18", "int >= 18", ""),
     (dict[int, str], {"x": "y"}, "key of $: expected int, got str", "int", "str"),
     (int | None, "x", "$: expected int | null, got str", "int | null", "str"),
-    (Literal["a", "b"], "c", "$: invalid value 'c'", "'a' or 'b'", "'c'"),
-    (Colour, "green", "$: invalid value 'green'", "'red' or 'blue'", "'green'"),
+    (Literal["a", "b"], "c", "$: invalid value 'c'; expected 'a' or 'b'", "'a' or 'b'", "'c'"),
+    (Colour, "green", "$: invalid value 'green'; expected 'red' or 'blue'", "'red' or 'blue'", "'green'"),
+    (
+        list[dict[str, Colour]],
+        [{"a": "green"}],
+        "$[0][...]: invalid value 'green'; expected 'red' or 'blue'",
+        "'red' or 'blue'",
+        "'green'",
+    ),
+    (
+        Parcel,
+        {"theColours": ["red"], "says": {"type": "shout"}},
+        "$.says.type: unknown tag 'shout'; expected 'say' or 'leave'",
+        "'say' or 'leave'",
+        "'shout'",
+    ),
+    (
+        Parcel | None,
+        {"theColours": ["red", "green"]},
+        "$.theColours[1]: invalid value 'green'; expected 'red' or 'blue'",
+        "'red' or 'blue'",
+        "'green'",
+    ),
+    (Dot, ["spot", 1], "$[0]: unknown tag 'spot'; expected 'dot'", "'dot'", "'spot'"),
+    (Dot, ["dot", 1, 2], "$[2]: expected str, got int", "str", "int"),
+    (
+        tuple[int, Colour],
+        [1, "green"],
+        "$[1]: invalid value 'green'; expected 'red' or 'blue'",
+        "'red' or 'blue'",
+        "'green'",
+    ),
+    (Boxed[Colour], {"value": 1}, "$.value: expected str, got int", "str", "int"),
     (tuple[int, str], [1, 2], "$[1]: expected str, got int", "str", "int"),
-    (UUID, "x", "$: invalid UUID", "", ""),
+    (UUID, "x", "$: invalid UUID", "UUID", ""),
+    (datetime, "x", "$: invalid RFC3339 encoded datetime", "RFC3339 encoded datetime", ""),
+    (Decimal, "x", "$: invalid decimal string", "decimal string", ""),
     (Login, {"userName": "ann"}, "$.born: required field is missing", "a value", ""),
     (
         Session,

@@ -11,6 +11,7 @@ import datetime
 import decimal
 import enum
 import inspect
+import math
 import types
 import typing
 import uuid
@@ -183,15 +184,26 @@ def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
     if bare(annotation) is annotation and (optional_of(annotation) or annotation) is str:
         return None
 
+    wanted = optional_of(annotation) if bare(annotation) is annotation else None  # nothing on the wire says None
+
     def convert(value: Any) -> Any:
         try:
-            return msgspec.convert(value, annotation, strict=False)
+            return _finite(msgspec.convert(value, annotation if wanted is None else wanted, strict=False))
         except msgspec.ValidationError as error:
             shown = value if isinstance(value, str) else ", ".join(value)
             detail = fault(error, JSON, annotation, "").detail.removeprefix("$: ")
             raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
 
     return convert
+
+
+def _finite(value: Any) -> Any:
+    """The value itself, if every number in it is one: `nan` passes each constraint and fails where it is used."""
+    for number in value if isinstance(value, _MANY) else (value,):
+        finite = math.isfinite(number) if isinstance(number, float) else True
+        if not (number.is_finite() if isinstance(number, decimal.Decimal) else finite):
+            raise msgspec.ValidationError("Expected `finite number`")
+    return value
 
 
 def _article(annotation: Any) -> str:

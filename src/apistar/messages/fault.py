@@ -14,7 +14,9 @@ Sources: the error texts of msgspec ("Constraints", "Usage") and of pydantic ("E
 
 from __future__ import annotations
 
+import enum
 import re
+import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
@@ -23,7 +25,8 @@ import msgspec
 from ..exceptions import InvalidMessage
 from ..types import Data
 from .models import InvalidModel
-from .spelling import members, strip
+from .place import at
+from .spelling import strip
 
 if TYPE_CHECKING:
     import pydantic
@@ -36,10 +39,16 @@ QUOTED_LIMIT: Final = 80
 LISTED_LIMIT: Final = 1000
 """Faults that pydantic lists one by one; 350,000 of them, in a message of 1 MiB, take it most of a second."""
 
+LISTED_CHOICES: Final = 20
+"""Values of an enum that an error lists; a sentence with more of them is no help."""
+
 _PLACE: Final = re.compile(r" - at (?P<key>`key` in )?`(?P<path>\$.*?)`$", re.DOTALL)
 _EXPECTED: Final = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<got>.*))?$", re.DOTALL)
 _FIELD: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 _VALUE: Final = re.compile(r"Invalid (?P<kind>enum )?value (?P<value>.*)$", re.DOTALL)
+_FORM: Final = re.compile(
+    r"Invalid (?P<form>RFC3339 encoded \w+|UUID|base64 encoded string|decimal string|ISO8601 duration)$"
+)
 _MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
 
 
@@ -112,40 +121,39 @@ def _of_msgspec(text: str, tp: object) -> InvalidMessage:
         return invalid(place, expected="no such field", says="unknown field")
     if matched := _VALUE.match(says):
         value = quote(matched["value"])
-        if matched["kind"]:
-            return invalid(path, expected=_choices(tp) if path == "$" else "", got=value, says=f"invalid value {value}")
-        tags = _tags(tp, path)
-        return invalid(
-            path, expected=tags, got=value, says=f"unknown tag {value}" + (f"; expected {tags}" if tags else "")
-        )
+        expected, what = (_choices(tp, path), "invalid value") if matched["kind"] else (_tags(tp, path), "unknown tag")
+        says = f"{what} {value}" + (f"; expected {expected}" if expected else "")
+        return invalid(path, expected=expected, got=value, says=says)
     if matched := _EXPECTED.match(says):
         expected, got = matched["expected"].replace("`", ""), (matched["got"] or "").replace("`", "")
         return invalid(path, expected=expected, got="null" if got == "None" else got)
+    if matched := _FORM.match(says):
+        return invalid(path, expected=matched["form"], says=f"invalid {matched['form']}")
     return invalid(path, says=quote(says[:1].lower() + says[1:]))
 
 
 def _tags(tp: object, path: str) -> str:
-    """The tags that stand at `path`, as far as the message's own type says."""
-    tags: list[str] = []
-    for member in map(strip, members(tp)):
-        if isinstance(member, type) and issubclass(member, msgspec.Struct):
-            config = member.__struct_config__
-            if path == f"$.{config.tag_field}":
+    """The tags that may stand at `path`."""
+    place, _, field = path.rpartition("[" if path.endswith("]") else ".")
+    tags = []
+    for member in map(strip, at(tp, place)):
+        cls = typing.get_origin(member) or member
+        if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
+            config = cls.__struct_config__
+            if field == ("0]" if config.array_like else config.tag_field):
                 tags.append(repr(config.tag))
     return _alternatives(tags)
 
 
-def _choices(tp: object) -> str:
-    import enum
-    import typing
-
+def _choices(tp: object, path: str) -> str:
+    """The values that may stand at `path`, if they are few."""
     values: list[str] = []
-    for member in map(strip, members(tp)):
+    for member in map(strip, at(tp, path)):
         if isinstance(member, type) and issubclass(member, enum.Enum):
             values.extend(repr(item.value) for item in member)
         elif typing.get_origin(member) is typing.Literal:
             values.extend(repr(value) for value in typing.get_args(member))
-    return _alternatives(values)
+    return _alternatives(values) if len(values) <= LISTED_CHOICES else ""
 
 
 def _alternatives(words: Sequence[str]) -> str:
