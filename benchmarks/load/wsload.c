@@ -5,8 +5,8 @@
 //   echo   each socket keeps --depth messages under way, or, with --rate, all sockets together send that many a second on
 //          a fixed schedule; latency is then counted from the scheduled moment, so a stall is not hidden (no coordinated
 //          omission). One operation = one echo.
-//   fan    socket 0 sends, every socket must get it, then the next. One operation = one delivery; latency = until the
-//          last socket had it.
+//   fan    socket 0 sends, every socket must get it, then the next (with --rate: on a fixed schedule, as above).
+//          One operation = one delivery; latency = until the last socket had it.
 //   churn  connect, handshake, one echo, closing handshake (or --close reset), again. One operation = one such cycle.
 //   hold   opens all sockets, prints {"event": "open"}, keeps them until standard input ends or --seconds have passed.
 //   sink   only receives. One operation = one message.
@@ -170,9 +170,9 @@ static void connected(Socket *s) {
 
 // ------------------------------------------------------------------------------------------------------- the modes
 
-static void fan_fire(void) {
+static void fan_fire(uint64_t moment) {
   if (over || opened < set.sockets) return;
-  fan_left = set.sockets * set.depth, fan_round++, fan_sent = now_ns();
+  fan_left = set.sockets * set.depth, fan_round++, fan_sent = moment;
   for (int i = 0; i < set.depth; i++) ask(&sockets[0], fan_sent);
   flush_out(&sockets[0]);
 }
@@ -180,7 +180,7 @@ static void on_open(Socket *s, uint64_t now) {
   s->state = OPEN, opened++;
   if (set.mode == ECHO && !set.rate) for (int i = 0; i < set.depth; i++) ask(s, now);
   if (set.mode == CHURN || (set.mode == HOLD && set.touch)) ask(s, now);
-  if (set.mode == FAN) fan_fire();
+  if (set.mode == FAN && !set.rate) fan_fire(now_ns());
   flush_out(s);
 }
 static void on_message(Socket *s, uint64_t now) {
@@ -191,7 +191,7 @@ static void on_message(Socket *s, uint64_t now) {
     if (--fan_left == 0) {
       if (counting) hist_add(&latency, now - fan_sent);
       sockets[0].answered = sockets[0].asked;
-      fan_fire();
+      if (!set.rate) fan_fire(now_ns());
     }
     return;
   }
@@ -331,7 +331,7 @@ static void usage(void) {
        "  --size BYTES   payload (64; --payload's own)   --warmup S    uncounted time before it (0.3)\n"
        "  --text         text frames (binary)            --ramp S      most time to open all sockets (30)\n"
        "  --payload TXT  what to send, repeated to SIZE  --depth N     echo: messages under way per socket; fan: sent at once (1)\n"
-       "  --header H     a further 'Name: value' line    --rate N      echo: messages a second, on a fixed schedule\n"
+       "  --header H     a further 'Name: value' line    --rate N      echo, fan: messages a second, on a schedule \n"
        "  --any-reply    do not compare the replies      --close HOW   churn: handshake or reset (handshake)\n"
        "  --pid PID      read this process's CPU time    --touch       hold: one echo on each socket first\n"
        "  --count N      stop after N operations         {n} in PATH or H becomes the connection's number\n"
@@ -419,7 +419,11 @@ int main(int count, char **words) {
     // At most 128 handshakes under way: the listener's backlog must not be what is measured.
     while (started < set.sockets && started - opened < 128 && !faults.count) begin(&sockets[started++]);
     uint64_t now = now_ns(), wait = 20000000;
-    if (interval && next_due) {
+    if (next_due && set.mode == FAN) {
+      // A round that is late is counted from its own moment all the same.
+      if (next_due <= now && !fan_left) fan_fire(next_due), next_due += interval;
+      if (next_due > now && next_due - now < wait) wait = next_due - now;
+    } else if (next_due) {
       while (next_due <= now) {
         ask(&sockets[turn], next_due);
         if (sockets[turn].state == OPEN) flush_out(&sockets[turn]);

@@ -1,5 +1,6 @@
 """API Star: the same file runs on `apistar run` and on plain uvicorn."""
 
+import os
 from dataclasses import dataclass
 
 import msgspec
@@ -88,4 +89,5 @@ app = ASyncApp(
         Route("/channel-history", handler=channel_history),
     ],
     components=[UserComponent()],
+    broker=os.environ.get("BROKER_URL", "memory://"),
 )
