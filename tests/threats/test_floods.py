@@ -6,6 +6,8 @@ The sizes are what a client gets rid of in a second or two; what counts is that 
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import struct
 import time
@@ -88,6 +90,19 @@ def test_empty_messages_are_read_by_a_handler_that_reads(ours: ServerProcess) ->
         upgrade(client, b"/sink")
         assert flood(client, frame(0x81, b"", ZERO_MASK)) > 1_000_000
         client.sendall(close_frame(1000))
+
+
+@pytest.mark.parametrize("first", [0x82, 0x89])
+def test_empty_frames_right_behind_a_large_one_do_not_keep_the_loop(attacked: ServerProcess, first: int) -> None:
+    """What was made to hold the large one could hold 170,000 of them."""
+    large = frame(0x82, bytes(MIB), ZERO_MASK)
+    with bounded(attacked), witness(attacked, "empty frames behind a large one"), attacked.connect() as client:
+        upgrade(client)
+        client.sendall(large[:-1000])
+        assert not select.select([client], [], [], 0.2)[0], "the message is not whole"
+        client.settimeout(1.0)
+        with contextlib.suppress(TimeoutError):  # echoes are not read
+            client.sendall(large[-1000:] + frame(first, b"", ZERO_MASK) * 200_000)
 
 
 def test_client_that_never_reads_what_is_pushed_is_reset(ours: ServerProcess) -> None:

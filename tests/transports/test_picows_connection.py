@@ -14,7 +14,7 @@ from typing import Any, cast
 import picows
 import pytest
 
-from apistar.transports.picows_connection import Parser, feed, open_parser
+from apistar.transports.picows_connection import READ_BYTES, Parser, feed, open_parser
 from tests.transports.wire import frame, until
 
 INIT_PARAMETERS = (
@@ -211,5 +211,19 @@ async def test_picows_keeps_nothing_once_the_parser_is_let_go() -> None:
         return reference() is None
 
     await until(gone, "the listener is collected")
+    tcp.ours.close()
+    tcp.peers.close()
+
+
+async def test_picows_is_given_a_part_of_its_room_for_one_read() -> None:
+    tcp, listener = TCP(), Listener()
+    parser = open_parser(cast(asyncio.Transport, tcp), listener, 1_000_000)
+    rooms = []
+    sent = memoryview(frame(0x82, bytes(1_000_000)))
+    while sent:
+        rooms.append(len(parser.get_buffer(-1)))
+        sent = sent[feed(parser, sent) :]
+    assert max(rooms) == READ_BYTES
+    assert len(listener.events) == 1
     tcp.ours.close()
     tcp.peers.close()
