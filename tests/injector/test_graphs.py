@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apistar.injector import Component, Injector
+
+
+class Failure(Exception):
+    pass
+
 
 STYLES = ("sync", "async", "generator", "async generator")
 
@@ -40,11 +47,19 @@ def built(graph: list[tuple[str, list[int]]], log: list[tuple[str, int]]) -> tup
             return made(values)
 
         def resolve_generator(**values: Any) -> Iterator[Any]:
-            yield made(values)
+            try:
+                yield made(values)
+            except Failure:
+                log.append(("failed", number))
+                raise
             log.append(("down", number))
 
         async def resolve_async_generator(**values: Any) -> AsyncIterator[Any]:
-            yield made(values)
+            try:
+                yield made(values)
+            except Failure:
+                log.append(("failed", number))
+                raise
             log.append(("down", number))
 
         call: Any = dict(
@@ -103,3 +118,47 @@ async def test_graph_is_resolved_once_in_order_and_cleaned_up_in_reverse(
     downs = [number for what, number in log if what == "down"]
     assert downs == [number for number in reversed(ups) if graph[number][0] in ("generator", "async generator")]
     assert log.index(("handler", -1)) == len(ups)
+
+
+@given(graphs(), st.data())
+async def test_graph_that_fails_anywhere_is_cleaned_up_as_far_as_it_came(
+    graph: list[tuple[str, list[int]]], data: st.DataObject
+) -> None:
+    log: list[tuple[str, int]] = []
+    components, types = built(graph, log)
+    failing = data.draw(st.one_of(st.none(), st.sampled_from(range(len(graph)))))
+    if failing is not None:
+        sound = components[failing].resolve
+
+        def fails(*args: Any, **values: Any) -> Any:
+            raise Failure
+
+        fails.__signature__ = inspect.signature(sound)  # type: ignore[attr-defined]
+        fails.__annotations__ = dict(sound.__annotations__)
+        if graph[failing][0].endswith("generator"):
+            fails.__annotations__["return"] = types[failing]
+        components[failing].resolve = fails
+    wanted = data.draw(st.lists(st.sampled_from(range(len(graph))), min_size=1, unique=True))
+
+    async def handler(**values: Any) -> None:
+        raise Failure
+
+    handler.__annotations__ = {f"w{number}": types[number] for number in wanted}
+    handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(f"w{number}", inspect.Parameter.KEYWORD_ONLY, annotation=types[number]) for number in wanted]
+    )
+    program = Injector(components, []).program(object())
+    plan = program.plan(handler)
+    resolution = program.resolution(None)
+    with pytest.raises(Failure) as failed:
+        await resolution.run(plan)
+    for _ in range(2):  # the second time there is nothing left to do
+        cleanup = resolution.close(failed.value)
+        if cleanup is not None:
+            with contextlib.suppress(Failure):
+                await cleanup
+    ups = [number for what, number in log if what == "up"]
+    seen = [number for what, number in log if what == "failed"]
+    assert len(ups) == len(set(ups))
+    assert failing not in ups
+    assert seen == [number for number in reversed(ups) if graph[number][0] in ("generator", "async generator")]

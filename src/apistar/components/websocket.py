@@ -83,9 +83,16 @@ async def _until_disconnect(coro: Generator[Any, None, T] | Coroutine[Any, Any, 
 
 
 async def _tasks(exchange: Exchange) -> AsyncIterator[asyncio.TaskGroup]:
+    failed: Exception | None = None
     async with ConnectionTasks() as tasks:
         if exchange.websocket is not None:
             exchange.websocket.call_when_closed(tasks.cancel_all)
-        yield tasks
-        if exchange.websocket is not None:
+        try:
+            yield tasks
+        except Exception as error:
+            # Of the handler, which is dealt with elsewhere; the group would wrap it and make a second fault of it.
+            failed = error
+        if exchange.websocket is not None or failed is not None:
             tasks.cancel_all()
+    if failed is not None:
+        raise failed

@@ -11,6 +11,7 @@ One HTTP exchange, in the order in which it happens:
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from ..exceptions import HTTPException, InternalServerError
 from ..http.responses import check_headers, problem_of
 from ..injector import Plan, Resolution
 from ..types import Event, Send
-from .faults import report
+from .faults import cause_of, plain, report
 from .operation import Operation, Style
 
 
@@ -67,6 +68,12 @@ async def _respond(
         except (HTTPException, StarletteHTTPException) as answer:
             exchange.ended_by = answer
             exchange.response = problem_of(answer)
+        except (BaseExceptionGroup, asyncio.CancelledError) as fault:
+            cause = await cause_of(fault, resolution) if isinstance(fault, asyncio.CancelledError) else plain(fault)
+            if not isinstance(cause, HTTPException | StarletteHTTPException):
+                raise cause from None
+            exchange.ended_by = cause
+            exchange.response = problem_of(cause)
         await _run_hooks(hooks.on_response, exchange, resolution)
         check_headers(exchange.response)
     except (HTTPException, StarletteHTTPException) as answer:

@@ -39,7 +39,7 @@ from ..http.responses import problem_of
 from ..injector import Plan, Resolution
 from ..transports.transport import Transport
 from ..websocket import WebSocket, status
-from .faults import note, report
+from .faults import cause_of, note, plain, report
 from .operation import Operation, Style
 
 HTTP_CLOSE_CODES = 4000
@@ -69,9 +69,9 @@ async def serve_websocket(operation: Operation, exchange: Exchange, leave: Calla
         else:
             await resolution.invoke(plan.call, plan.arguments)
     except BaseException as fault:
-        error = fault
+        error = plain(fault)
     if isinstance(error, asyncio.CancelledError):
-        error = await _cancelled(resolution, error)
+        error = await cause_of(error, resolution)
     try:
         await _finish(operation, exchange, resolution, websocket, error)
     finally:
@@ -136,21 +136,6 @@ async def _stream(values: AsyncGenerator[Any, None], websocket: WebSocket[Any, A
         await asyncio.wait(tasks)
     if not sending.cancelled():
         sending.result()
-
-
-async def _cancelled(resolution: Resolution, error: asyncio.CancelledError) -> BaseException:
-    """
-    Who cancelled: the server, or a task group of the handler one of whose tasks failed.
-
-    A task group cancels its parent and raises what its tasks raised when it is left, so it is left here.
-    """
-    cleanup = resolution.close(error)
-    if cleanup is not None:
-        try:
-            await cleanup
-        except BaseException as fault:
-            return fault
-    return error
 
 
 async def _finish(
