@@ -40,7 +40,7 @@ from .http.responses import problem_of
 from .injector import Component, Injector
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
-from .observer import Observer
+from .observer import Observer, guarded
 from .routing import Include, Mount, Route, RouteKind, Router, table
 from .security import Admission, HostCheck, OriginCheck
 from .transports.selection import transport_of
@@ -109,9 +109,9 @@ class ASyncApp:
         servers: Sequence[str] = (),
     ) -> None:
         self.limits = limits
-        self.observer = observer
+        self.observer = guarded(observer)
         self.broker = Broker.connect(broker) if isinstance(broker, str) else broker
-        self.hub = Hub(self.broker, channel_limits, observer)
+        self.hub = Hub(self.broker, channel_limits, self.observer)
         self._channels = ChannelSource(self.hub)
         self.injector = Injector(components, self._sources())
         self._compiler = RouteCompiler(self.injector, event_hooks, limits, (JSON, MSGPACK))

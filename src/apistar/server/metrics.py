@@ -1,9 +1,9 @@
 """
 Counters for Prometheus: an `Observer`, and the page `/metrics` in front of an application.
 
-Every series has the route's URL template as its label, so that their number is bounded. With several workers the
-counters are kept in files that all of them read (prometheus-client's multiprocess mode), so that any worker answers
-for all.
+Every series has the route's URL template, or the channel's topic, as its label, so that their number is bounded. With
+several workers the counters are kept in files that all of them read (prometheus-client's multiprocess mode), so that
+any worker answers for all.
 
 The page is on the server's own port: keep it from the public where a proxy stands in front.
 Needs prometheus-client: `pip install 'apistar[metrics]'`.
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
-from ..observer import Observer
+from ..observer import Guarded, Observer
 from ..types import Receive, Scope, Send
 from .service import Layer, innermost
 
@@ -33,6 +33,8 @@ PATH: Final = "/metrics"
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 SIZES: Final = (64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
 ROUND_TRIPS: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+MAX_CODES: Final = 64
+"""Close codes from 3000 on with a series of their own; those that come later share one for each thousand."""
 
 
 class PrometheusObserver(Observer):
@@ -76,6 +78,15 @@ class PrometheusObserver(Observer):
             registry=registry,
             buckets=ROUND_TRIPS,
         )
+
+        def channel_counter(name: str, text: str) -> Counter:
+            return Counter(f"apistar_channel_{name}", text, ["channel"], registry=registry)
+
+        self._published = channel_counter("published_messages", "Messages published by this process")
+        self._published_bytes = channel_counter("published_bytes", "Bytes of messages published by this process")
+        self._delivered = channel_counter("delivered_messages", "Publications handed on, times the subscriptions")
+        self._undelivered = channel_counter("undelivered_messages", "Publications dropped for a slow socket")
+        self._codes: set[int] = set()
         self._series: dict[str, tuple[Counter, Counter, Counter, Counter]] = {}
 
     def opened(self, route: str) -> None:
@@ -83,7 +94,7 @@ class PrometheusObserver(Observer):
         self._open.labels(route).inc()
 
     def closed(self, route: str, code: int) -> None:
-        self._closed.labels(route, str(code)).inc()
+        self._closed.labels(route, self._code(code)).inc()
         self._open.labels(route).dec()
 
     def received(self, route: str, size_bytes: int) -> None:
@@ -108,6 +119,24 @@ class PrometheusObserver(Observer):
     def refused(self, route: str, status: int) -> None:
         self._refused.labels(route, str(status)).inc()
 
+    def published(self, channel: str, size_bytes: int) -> None:
+        self._published.labels(channel).inc()
+        self._published_bytes.labels(channel).inc(size_bytes)
+
+    def delivered(self, channel: str, deliveries: int) -> None:
+        self._delivered.labels(channel).inc(deliveries)
+
+    def undelivered(self, channel: str, messages: int) -> None:
+        self._undelivered.labels(channel).inc(messages)
+
+    def _code(self, code: int) -> str:
+        """A label for a close code: a peer may send any of 2,000 (RFC 6455 §7.4.2), and a series is kept for ever."""
+        if code >= 3000 and code not in self._codes:
+            if len(self._codes) >= MAX_CODES:
+                return f"{code // 1000}xxx"
+            self._codes.add(code)
+        return str(code)
+
     def _new_series(self, route: str) -> tuple[Counter, Counter, Counter, Counter]:
         """Looking a label up takes a lock each time; a message must not."""
         series = (
@@ -120,57 +149,19 @@ class PrometheusObserver(Observer):
         return series
 
 
-class Both(Observer):
-    """Tells two observers: the application's own, and the metrics."""
-
-    def __init__(self, first: Observer, second: Observer) -> None:
-        self._observers = (first, second)
-
-    def opened(self, route: str) -> None:
-        for observer in self._observers:
-            observer.opened(route)
-
-    def closed(self, route: str, code: int) -> None:
-        for observer in self._observers:
-            observer.closed(route, code)
-
-    def received(self, route: str, size_bytes: int) -> None:
-        for observer in self._observers:
-            observer.received(route, size_bytes)
-
-    def sent(self, route: str, size_bytes: int) -> None:
-        for observer in self._observers:
-            observer.sent(route, size_bytes)
-
-    def dropped(self, route: str, messages: int) -> None:
-        for observer in self._observers:
-            observer.dropped(route, messages)
-
-    def outbox(self, route: str, waiting_bytes: int) -> None:
-        for observer in self._observers:
-            observer.outbox(route, waiting_bytes)
-
-    def pinged(self, route: str, round_trip_s: float) -> None:
-        for observer in self._observers:
-            observer.pinged(route, round_trip_s)
-
-    def refused(self, route: str, status: int) -> None:
-        for observer in self._observers:
-            observer.refused(route, status)
-
-
 def measured(app: Any) -> tuple[Any, Observer]:
     """
     Count what happens in an application, and put the page in front of it.
 
     An API Star application's own `observer` is kept and told as well.
     """
-    observer: Observer = PrometheusObserver()
+    observer = Guarded(PrometheusObserver())
     target = innermost(app)
     if hasattr(target, "observer"):
-        if isinstance(target.observer, Observer):
-            observer = Both(target.observer, observer)
+        if isinstance(target.observer, Guarded):
+            observer = Guarded(*target.observer.observers, *observer.observers)
         target.observer = observer
+        target.hub.observer = observer
     return MetricsPage(app), observer
 
 

@@ -19,7 +19,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from ..exceptions import ConfigurationError
 from ..limits import DEFAULTS, Limits
-from ..observer import Observer
+from ..observer import Guarded, Observer
 from ..transports.wheel import Wheel, wheel_of
 from ..types import ASGIApp
 from .configuration import Settings
@@ -95,7 +95,7 @@ class Service:
         self.reset_contextvars = config.reset_contextvars
         self.root_path = config.root_path
         self.root_path_bytes = config.root_path.encode("ascii")
-        self.observer: Observer | None = own_of(config.loaded_app, "observer", Observer)
+        self.observer: Observer | None = own_of(config.loaded_app, "observer", Guarded)
         if self.observer is None and settings is not None:
             self.observer = settings.observer
         self.limits = given or own or DEFAULTS

@@ -233,7 +233,7 @@ class ASGITransport:
                 await self.close(1009, f"message of {size} bytes exceeds max_message_bytes of {limit}")
                 return None
             if self._observer is not None:
-                self._observer.received(self._route, size)
+                self._observer.received(self._route, size_of(event))
             return message
         self._end(ending_of(event, self._gives_reasons))
         return None
@@ -244,6 +244,8 @@ class ASGITransport:
         event = self._event(data, text)
         if self._sending or self._outbox or self._waiters:
             return self._enqueue(event)
+        if self._observer is not None:
+            self._observer.sent(self._route, size_of(event))
         # The first step is taken here: most servers take a message without waiting, and then there is nothing to await.
         self._sending = True
         try:
@@ -271,6 +273,8 @@ class ASGITransport:
             if self._blocked:  # one before it waits; the rest of a batch is little, and was promised
                 self._append(event)
                 continue
+            if self._observer is not None:
+                self._observer.sent(self._route, size_of(event))
             self._sending = True
             try:
                 step = first_step(self._send(event))
@@ -325,8 +329,6 @@ class ASGITransport:
             self._unanswered = True
         elif self._reader is None:
             self._start_reader()
-        if self._observer is not None:
-            self._observer.sent(self._route, len(data))
         if text:
             return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
         return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
@@ -378,9 +380,9 @@ class ASGITransport:
             self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
 
     async def _enqueue(self, event: Event) -> None:
+        if self._observer is not None and (not self._fits(event) or self._waiters):
+            self._observer.outbox(self._route, self._outbox_bytes)
         while not self._fits(event) or self._waiters:
-            if self._observer is not None:
-                self._observer.outbox(self._route, self._outbox_bytes)
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
@@ -405,8 +407,12 @@ class ASGITransport:
         return len(self._outbox) < limits.outbox_messages and size <= limits.outbox_bytes
 
     def _append(self, event: Event) -> None:
+        size = size_of(event)
         self._outbox.append(event)
-        self._outbox_bytes += size_of(event)
+        self._outbox_bytes += size
+        if self._observer is not None:
+            self._observer.sent(self._route, size)
+            self._observer.outbox(self._route, self._outbox_bytes)
         self._start_drainer()
 
     async def _drain(self) -> None:
@@ -469,9 +475,6 @@ class ASGITransport:
             await waiter
         finally:
             self._closed.remove(waiter)
-
-    def _reason(self) -> str:
-        return self.ending.reason if self.ending is not None else ""
 
     def _end(self, ending: Ending) -> bool:
         """The one place where a connection ends; tells whether it was still open."""

@@ -26,7 +26,11 @@ def ending_of(event: Event, gives_reasons: bool) -> Ending:
 
 
 def size_of(event: Event) -> int:
-    return len(event["text"] if "text" in event else event["bytes"])
+    """Bytes of a message's payload, as they stand in its frame."""
+    text: str | None = event.get("text")
+    if text is None:
+        return len(event["bytes"])
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def utf8_size(text: str, limit: int) -> int:
