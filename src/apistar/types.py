@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, ForwardRef, Protocol, TypeAlias, get_args
+from typing import Annotated, Any, ForwardRef, Literal, Protocol, TypeAlias, get_args, get_origin
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -23,7 +23,10 @@ BytesLike: TypeAlias = "bytes | bytearray | memoryview"
 
 def names_later(annotation: object) -> bool:
     """Whether an annotation is text, or has a name in it that is: `"Say"`, `WebSocket["Say"]`."""
-    return isinstance(annotation, str | ForwardRef) or any(map(names_later, get_args(annotation)))
+    if get_origin(annotation) is Literal:
+        return False
+    parts = get_args(annotation)[: 1 if get_origin(annotation) is Annotated else None]
+    return isinstance(annotation, str | ForwardRef) or any(map(names_later, parts))
 
 
 class WSGIFace(Protocol):
