@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route as StarletteRoute
+from starlette.websockets import WebSocket as StarletteWebSocket
 
 from apistar import ASyncApp, Component, Include, Lifetime, Mount, Provider, Route, TestClient, WebSocket, http
-from apistar.exceptions import ConfigurationError, RouteConfigurationError, UnsupportedType, UsageError
+from apistar.channels import Channel
+from apistar.exceptions import ConfigurationError, UnsupportedType, UsageError
 from apistar.testing import WebSocketDenied
 from apistar.types import Receive, Scope, Send
 
@@ -82,13 +84,82 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
         (lambda: [Route("/", "FETCH", page)], "'FETCH' is no method"),
         (lambda: [Route("/", page)], r"the second argument is the method; write Route\('/', handler=…\)"),  # type: ignore[arg-type]
         (lambda: [page], "routes are made of Route, Include and Mount"),
+        (lambda: [StarletteRoute("/", page)], r"not starlette\.routing\.Route: .*; import it from apistar"),
+        (lambda: Route("/", "GET", page), r"routes must be a list, not Route\(.*\); write routes=\[…\]"),
+        (
+            lambda: [Route("/{id:int}", "GET", page)],
+            "'id:int' cannot name .*; write {id}, and its type in the signature",
+        ),
+        (lambda: [Route("/{rest:path}", "GET", page)], r"write {\+rest} for the rest of the path"),
+        (lambda: [Route("/a/<int:id>", "GET", page)], "write {id} for <int:id>"),
         (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]
         (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are 'json', 'msgpack', and"),
     ],
 )
 def test_routes_that_cannot_be_are_refused_at_start_up(routes: Any, sentence: str) -> None:
-    with pytest.raises(RouteConfigurationError, match=sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
         ASyncApp(routes())
+
+
+def sync_ticks() -> Iterator[int]:
+    yield 1
+
+
+class Users:
+    async def list(self) -> list[str]:
+        return ["ada"]
+
+
+async def takes_starlettes(ws: StarletteWebSocket) -> None: ...
+
+
+async def takes_a_mapping(order: dict[str, int]) -> None: ...
+
+
+class Untitled(Channel[str]):
+    pass
+
+
+async def takes_a_channel_without_topic(ws: WebSocket, channel: Untitled) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        (sync_ticks, r"sync_ticks \(.*\) is a sync generator; write `async def` for a WebSocket that sends"),
+        (Users.list, r"Users\.list \(.*\) is a method without its object; give that of an instance, Users\(\)\.list"),
+        (takes_starlettes, "parameter 'ws' is Starlette's WebSocket; import it from apistar"),
+        (takes_a_mapping, r"for the body of a request write http\.Body\[dict\[str, int\]\]"),
+        (takes_a_channel_without_topic, 'Untitled has no topic; write topic = "room:{room}" in its class'),
+    ],
+)
+def test_handler_that_cannot_be_is_refused_at_start_up(handler: Any, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        ASyncApp([Route("/", handler=handler)])
+
+
+@pytest.mark.parametrize("option", ["components", "event_hooks", "middleware"])
+def test_options_that_are_lists_say_so(option: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{option} must be a list, not Users; write {option}=\[…\]"):
+        ASyncApp([], **{option: Users})  # type: ignore[arg-type]
+
+
+def test_value_that_a_websocket_handler_returns_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(ws: WebSocket) -> dict[str, int]:
+        await ws.connect()
+        return {"answer": 42}
+
+    with caplog.at_level(logging.INFO), TestClient(ASyncApp([Route("/", handler=handler)])).websocket("/") as ws:
+        ws.wait_closed()
+        assert ws.close_code == 1000
+    assert [record.getMessage().partition(" for ")[0].partition(") ")[2] for record in caplog.records] == [
+        "returned dict, which nobody gets: send() it"
+    ]
+
+
+def test_websocket_at_a_url_of_plain_http_is_told_so() -> None:
+    with pytest.raises(WebSocketDenied, match="no WebSocket is at /, only plain HTTP"):
+        TestClient(ASyncApp([Route("/", "GET", page)])).websocket("/").__enter__()
 
 
 def test_sync_websocket_handler_is_refused() -> None:
@@ -318,9 +389,10 @@ def test_static_files_stay_in_their_folder(tmp_path: Path, path: str) -> None:
         assert answer.content != b"secret"
 
 
-def test_missing_static_dir_is_refused_at_start_up(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="static_dir"):
-        ASyncApp([], static_dir=str(tmp_path / "nothing"))
+@pytest.mark.parametrize("option", ["static_dir", "template_dir"])
+def test_missing_folder_is_refused_at_start_up(tmp_path: Path, option: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option} '.*nothing' is no folder; a relative one is below /"):
+        ASyncApp([], **{option: tmp_path / "nothing"})  # type: ignore[arg-type]
 
 
 def test_template_is_rendered_with_escaped_values(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -91,9 +92,9 @@ class ASyncApp:
         *,
         middleware: Sequence[Middleware | Callable[..., ASGIApp]] = (),
         lifespan: Callable[[ASyncApp], AbstractAsyncContextManager[Mapping[str, Any] | None]] | None = None,
-        static_dir: str | None = None,
+        static_dir: str | os.PathLike[str] | None = None,
         static_url: str = "/static/",
-        template_dir: str | None = None,
+        template_dir: str | os.PathLike[str] | None = None,
         allowed_origins: Sequence[str] = (),
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
@@ -108,13 +109,14 @@ class ASyncApp:
         description: str = "",
         servers: Sequence[str] = (),
     ) -> None:
+        routes = _listed("routes", routes)
         self.limits = limits
         self.observer = guarded(observer)
         self.broker = Broker.connect(broker) if isinstance(broker, str) else broker
         self.hub = Hub(self.broker, channel_limits, self.observer)
         self._channels = ChannelSource(self.hub)
-        self.injector = Injector(components, self._sources())
-        self._compiler = RouteCompiler(self.injector, event_hooks, limits, (JSON, MSGPACK))
+        self.injector = Injector(_listed("components", components), self._sources())
+        self._compiler = RouteCompiler(self.injector, _listed("event_hooks", event_hooks), limits, (JSON, MSGPACK))
         self._hosts = HostCheck(allowed_hosts)
         self._origins = OriginCheck(allowed_origins)
         self._admission = Admission()
@@ -134,7 +136,9 @@ class ASyncApp:
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
         self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self.hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
-        self._stack: ASGIApp = _wrapped(self._dispatch, middleware) if middleware else self._answer
+        self._stack: ASGIApp = (
+            _wrapped(self._dispatch, _listed("middleware", middleware)) if middleware else self._answer
+        )
 
     def _sources(self) -> list[Any]:
         return [
@@ -304,6 +308,13 @@ def _path(scope: Scope) -> str:
     return path
 
 
+def _listed(name: str, given: object) -> list[Any]:
+    if not isinstance(given, Iterable) or isinstance(given, str | type):
+        written = given.__qualname__ if isinstance(given, type) else repr(given)
+        raise ConfigurationError(f"{name} must be a list, not {written}; write {name}=[…]")
+    return list(given)
+
+
 def _wrapped(app: ASGIApp, middleware: Sequence[Any]) -> ASGIApp:
     for entry in reversed(middleware):
         if callable(entry):
@@ -322,22 +333,26 @@ def _schema_routes(url: str, reference: Callable[[], Reference]) -> list[Route]:
     return schema_routes(url, reference)
 
 
-def _static_files(directory: str) -> ASGIApp:
+def _static_files(directory: str | os.PathLike[str]) -> ASGIApp:
     from starlette.staticfiles import StaticFiles
 
     try:
         return StaticFiles(directory=directory)
-    except RuntimeError as error:
-        raise ConfigurationError(f"static_dir {directory!r}: {error}") from None
+    except RuntimeError:
+        raise ConfigurationError(
+            f"static_dir {str(directory)!r} is no folder; a relative one is below {os.getcwd()}"
+        ) from None
 
 
-def _templates(directory: str | None, app: ASyncApp, static_url: str) -> Any:
+def _templates(directory: str | os.PathLike[str] | None, app: ASyncApp, static_url: str) -> Any:
     if directory is None:
         return None
     try:
         from starlette.templating import Jinja2Templates
     except ImportError:
         raise ConfigurationError("template_dir needs Jinja: pip install 'apistar[templates]'") from None
+    if not os.path.isdir(directory):
+        raise ConfigurationError(f"template_dir {str(directory)!r} is no folder; a relative one is below {os.getcwd()}")
     environment = Jinja2Templates(directory=directory).env
     environment.globals["app"] = app
     environment.globals["static_url"] = lambda path: f"{static_url.rstrip('/')}/{str(path).lstrip('/')}"

@@ -6,6 +6,7 @@ Source: PEP 3333; a2wsgi runs the ASGI application underneath.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
@@ -35,9 +36,9 @@ class App:
         components: Sequence[Component] = (),
         event_hooks: Sequence[object] = (),
         *,
-        static_dir: str | None = None,
+        static_dir: str | os.PathLike[str] | None = None,
         static_url: str = "/static/",
-        template_dir: str | None = None,
+        template_dir: str | os.PathLike[str] | None = None,
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
     ) -> None:

@@ -194,7 +194,7 @@ def test_body_is_decoded_by_its_annotation() -> None:
         ('{"item": 3}', "$.item", "$.item: expected str, got int"),
         ("{}", "$.item", "$.item: required field is missing"),
         ("{", "$", "$: malformed JSON"),
-        ("", "$", "$: malformed JSON"),
+        ("", "$", "$: the body is missing; it is Order"),
         ("[" * 200_000, "$", "$: "),
         ('{"item": "\\ud800"}', "$", "$: malformed JSON"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..channels import Channel, Hub
-from ..exceptions import NotFound, UsageError
+from ..exceptions import ConfigurationError, NotFound, UsageError
 from ..injector import Binding
 from .exchange import Exchange
 from .site import Site
@@ -76,6 +76,8 @@ class ChannelSource:
         channel = parameter.annotation
         if not isinstance(channel, type) or not issubclass(channel, Channel) or not isinstance(site, Site):
             return None
+        if not channel.template:
+            raise ConfigurationError(f'{channel.__qualname__} has no topic; write topic = "room:{{room}}" in its class')
         self.used.add(channel)
         missing = tuple(name for name in channel.names if name not in site.names)
         site.untyped.update(name for name in channel.names if name in site.names)

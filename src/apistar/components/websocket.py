@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Generator
 from contextvars import Context
 from typing import Any, TypeVar, cast, get_args, get_origin
 
-from ..exceptions import WebSocketDisconnect
+from ..exceptions import ConfigurationError, WebSocketDisconnect
 from ..injector import Binding, BindingKind, NotApplicable
 from ..injector.signature import optional_of, words
 from ..routing import RouteKind
@@ -27,6 +27,10 @@ class WebSocketSource:
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
         annotation = optional_of(parameter.annotation) or parameter.annotation
         if (get_origin(annotation) or annotation) is not WebSocket:
+            if getattr(annotation, "__module__", "") == "starlette.websockets":
+                raise ConfigurationError(
+                    f"parameter {parameter.name!r} is Starlette's WebSocket; import it from apistar"
+                )
             return None
         if isinstance(site, Site):
             if site.kind is not RouteKind.WEBSOCKET:

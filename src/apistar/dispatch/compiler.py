@@ -50,6 +50,7 @@ class RouteCompiler:
             ConfigurationError: With the chain, and the handler's file and line.
         """
         style = _style(route.handler)
+        _check_handler(route)
         if style is not Style.GENERATOR:
             try:
                 return self._compile(route, path, RouteKind.HTTP, style, documented)
@@ -190,6 +191,26 @@ def _style(handler: Callable[..., Any]) -> Style:
     direct = handler.func if isinstance(handler, functools.partial) else handler
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(direct)
     return Style.ASYNC if is_async else Style.SYNC
+
+
+def _check_handler(route: Route) -> None:
+    """Find what would look like a handler until it is called."""
+    if inspect.isgeneratorfunction(unwrapped(route.handler)):
+        raise ConfigurationError(
+            f"{_label(route.handler)} is a sync generator; write `async def` for a WebSocket that sends what "
+            "it yields, or return http.StreamingResponse(…)"
+        )
+    first = next(iter(inspect.signature(route.handler).parameters.values()), None)
+    if first is not None and first.name == "self" and first.annotation is first.empty:
+        owner = name_of(route.handler).rpartition(".")[0] or "…"
+        raise ConfigurationError(
+            f"{_label(route.handler)} is a method without its object; give that of an instance, "
+            f"{owner}().{_name(route.handler)}"
+        )
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    return name_of(handler).rpartition(".")[2]
 
 
 def _responder(route: Route) -> Callable[[Any], Response]:

@@ -67,7 +67,11 @@ async def serve_websocket(operation: Operation, exchange: Exchange, leave: Calla
         if operation.style is Style.GENERATOR:
             await _stream(resolution.invoke(plan.call, plan.arguments), websocket, operation.connects)
         else:
-            await resolution.invoke(plan.call, plan.arguments)
+            returned = await resolution.invoke(plan.call, plan.arguments)
+            if returned is not None:
+                note(
+                    exchange.scope, operation.label, f"returned {type(returned).__name__}, which nobody gets: send() it"
+                )
     except BaseException as fault:
         error = plain(fault)
     if isinstance(error, asyncio.CancelledError):

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from ..exceptions import BadRequest, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
 from ..messages.json import JSON
 from ..messages.msgpack import MSGPACK
+from ..messages.spelling import spell
 from .form import FORMS, from_form, has_upload, lists_of
 
 _MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
@@ -101,6 +102,8 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
         body = await read_body(request, limit_bytes)
         if not body and default is not NOTHING:
             return default
+        if not body:
+            raise BadRequest({"detail": f"$: the body is missing; it is {spell(annotation)}", "path": "$"})
         try:
             return decode(body)
         except InvalidMessage as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from ..exceptions import ConfigurationError
 from .component import Binding, Component, Lifetime, Source
@@ -20,6 +20,17 @@ def _check_component(component: object) -> None:
     if not isinstance(component, Component):
         hint = f"write {component.__name__}()" if isinstance(component, type) else "subclass Component"
         raise ConfigurationError(f"components must be instances of Component, not {component!r}; {hint}")
+
+
+_DATA_MARKS = ("__struct_fields__", "__dataclass_fields__", "__attrs_attrs__", "__total__", "model_fields")
+
+
+def _is_data(annotation: Any) -> bool:
+    """Whether an annotation looks like what a client sends: an object, a mapping or a list."""
+    plain = get_origin(annotation) or annotation
+    return isinstance(plain, type) and (
+        plain in (dict, list, set, tuple) or any(hasattr(plain, mark) for mark in _DATA_MARKS)
+    )
 
 
 class Injector:
@@ -96,7 +107,7 @@ class Injector:
                     f"{type(component).__qualname__} provides another class of that name "
                     f"({getattr(annotation, '__module__', '?')}.{words(annotation)})"
                 )
-        if isinstance(wanted, type) and (hasattr(wanted, "__struct_fields__") or hasattr(wanted, "model_fields")):
+        if _is_data(wanted):
             return (
                 f"for the body of a request write http.Body[{words(wanted)}], for messages "
                 f"WebSocket[{words(wanted)}, …], else add a Component whose resolve() returns {words(wanted)}"

@@ -184,7 +184,10 @@ def dump(value: object) -> object:
             return float.__float__(value)
         case bytes():
             return bytes(value)
-    raise TypeError(f"cannot encode a value of type {spell(type(value))}")
+    raise TypeError(
+        f"cannot encode a value of type {spell(type(value))}; use a msgspec.Struct, a dataclass, a pydantic model or a "
+        "builtin type"
+    )
 
 
 def _first_line(error: Exception) -> str:

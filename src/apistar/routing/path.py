@@ -68,6 +68,10 @@ class Path:
 
     def _segment(self, text: str) -> Segment:
         if "{" not in text and "}" not in text:
+            if text.startswith("<") and text.endswith(">"):
+                raise RouteConfigurationError(
+                    f"URL {self.template!r}: write {{{text[1:-1].rpartition(':')[2]}}} for {text}"
+                )
             return Segment(text)
         name = text[1:-1]
         rest = name.startswith("+")
@@ -77,7 +81,9 @@ class Path:
                 f"URL {self.template!r}: {text!r} must be a parameter alone, as {{name}}, or text alone"
             )
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise RouteConfigurationError(f"URL {self.template!r}: {name!r} cannot name a parameter of a function")
+            raise RouteConfigurationError(
+                f"URL {self.template!r}: {name!r} cannot name a parameter of a function{_converted(name)}"
+            )
         return Segment(name, parameter=True, rest=rest)
 
     @property
@@ -118,6 +124,16 @@ class Path:
 
     def __repr__(self) -> str:
         return f"Path({self.template!r})"
+
+
+def _converted(name: str) -> str:
+    """What to write for `{name:type}`, as other frameworks spell a parameter with its type."""
+    name, colon, kind = name.partition(":")
+    if not colon or not name.isidentifier():
+        return ""
+    if kind == "path":
+        return f"; write {{+{name}}} for the rest of the path"
+    return f"; write {{{name}}}, and its type in the signature of the handler"
 
 
 def spelled(value: object) -> str:

@@ -187,9 +187,10 @@ class Router(Generic[T]):
         Raises:
             NotFound: If no WebSocket route and no mounted application has this path.
         """
-        match = self._match(path, None, [])
+        refused: list[Entry[T]] = []
+        match = self._match(path, None, refused)
         if match is None:
-            raise NotFound(f"no WebSocket is at {path}")
+            raise NotFound(f"no WebSocket is at {path}" + (", only plain HTTP" if refused else ""))
         return match
 
     def other_slash(self, path: str, method: str) -> str | None:

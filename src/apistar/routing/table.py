@@ -65,4 +65,13 @@ def _entries(
             converters = tuple((name, converter_of(types[name], name, path.template)) for name in path.names)
             yield Entry(item, compiled.kind, path, names + item.name, types, converters, compiled, compiled.label)
         else:
-            raise RouteConfigurationError(f"routes are made of Route, Include and Mount, not {item!r}")
+            raise _no_route(item)
+
+
+def _no_route(item: object) -> RouteConfigurationError:
+    kind = type(item)
+    foreign = kind.__name__ in ("Route", "Include", "Mount", "WebSocketRoute", "APIRoute")
+    hint = "; import it from apistar, or mount the application that it belongs to" if foreign else ""
+    return RouteConfigurationError(
+        f"routes are made of Route, Include and Mount, not {kind.__module__}.{kind.__qualname__}: {item!r}{hint}"
+    )
