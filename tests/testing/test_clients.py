@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 from apistar import AsyncTestClient, TestClient
 from apistar.exceptions import WebSocketDisconnect
 from apistar.testing import WebSocketDenied, WebSocketTimeout
+from apistar.testing.loop import LoopBlocked
 from apistar.types import Receive, Scope, Send
 
 
@@ -331,3 +332,87 @@ def test_wait_does_not_take_longer_than_it_must() -> None:
                 ws.send("x")
                 ws.receive()
     assert time.monotonic() - started < 4
+
+
+def test_loop_that_was_found_blocked_does_not_hold_up_the_end(recwarn: pytest.WarningsRecorder) -> None:
+    async def blocks(ws: WebSocket) -> None:
+        await ws.accept()
+        released.wait(timeout=30)
+
+    released = threading.Event()
+    client = TestClient(Starlette(routes=[WebSocketRoute("/", blocks)]), timeout_s=30)
+    try:
+        with pytest.raises(LoopBlocked), client.websocket("/", timeout=0.05) as ws:
+            ws.receive()
+        begin = time.monotonic()
+        client.close()
+        assert time.monotonic() - begin < 10
+    finally:
+        released.set()
+
+
+def test_session_speaks_text_bytes_and_json_and_says_what_it_cannot() -> None:
+    async def mirrors(ws: WebSocket) -> None:
+        await ws.accept()
+        while (event := await ws.receive())["type"] == "websocket.receive":
+            await ws.send({**event, "type": "websocket.send"})
+
+    with TestClient(Starlette(routes=[WebSocketRoute("/", mirrors)])) as client, client.websocket("/") as ws:
+        ws.send_text("text")
+        assert ws.receive_text() == "text"
+        ws.send_bytes(bytearray(b"bytes"))
+        assert ws.receive_bytes() == b"bytes"
+        ws.send_json({"a": [1]})
+        assert ws.receive_json() == {"a": [1]}
+        with pytest.raises(TypeError, match=r"send\(\) takes str or bytes, got dict; use send_json\(\)"):
+            ws.send({"a": 1})  # type: ignore[arg-type]
+        ws.send("no json")
+        with pytest.raises(AssertionError, match="expected JSON, got 'no json'"):
+            ws.receive_json()
+        ws.send(b"binary")
+        with pytest.raises(AssertionError, match="expected a text message, got binary"):
+            ws.receive_text()
+
+
+def test_headers_and_cookies_of_the_client_go_with_the_handshake() -> None:
+    async def shows(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_json([[name, value] for name, value in ws.headers.items()])
+        await ws.close()
+
+    inner = Starlette(routes=[WebSocketRoute("/", shows), Route("/login", login)])
+    with TestClient(inner, base_url="https://api.test", headers={"X-Token": "t", "Authorization": "a"}) as client:
+        client.get("/login")
+        with client.websocket("/", headers={"authorization": "own"}) as ws:
+            sent = ws.receive_json()
+    names = [name for name, _ in sent]
+    assert ["x-token", "t"] in sent
+    assert ["authorization", "own"] in sent
+    assert ["cookie", "sid=42"] in sent
+    assert ["host", "api.test"] in sent
+    assert len(names) == len(set(names))
+    assert not {"accept", "accept-encoding"} & set(names)
+
+
+async def login(request: Request) -> JSONResponse:
+    response = JSONResponse({})
+    response.set_cookie("sid", "42", secure=True)
+    return response
+
+
+async def test_sync_client_works_inside_a_running_loop() -> None:
+    with TestClient(app) as client, client.websocket("/echo") as ws:
+        assert client.get("/").status_code == 200
+        ws.send("x")
+        assert ws.receive() == "x from None with None"
+
+
+async def test_several_sessions_at_once() -> None:
+    async def talk(client: AsyncTestClient, text: str) -> object:
+        async with client.websocket("/echo") as ws:
+            await ws.send(text)
+            return await ws.receive()
+
+    async with AsyncTestClient(app) as client:
+        said = await asyncio.gather(*(talk(client, str(number)) for number in range(20)))
+    assert said == [f"{number} from None with None" for number in range(20)]

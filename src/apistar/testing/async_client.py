@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -15,6 +15,9 @@ from ..types import ASGIApp, Receive, Scope, Send, WSGIFace, asgi_of
 from .lifespan import TestLifespan
 from .scopes import websocket_scope
 from .session import UNSET, AsyncWebSocketSession
+
+HTTP_ONLY: Final = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host"})
+"""The client's own headers that it does not send with a handshake."""
 
 
 class ResponseTimeout(AssertionError):
@@ -93,6 +96,7 @@ class AsyncTestClient(httpx.AsyncClient):
         Args:
             url: A path with an optional query, or a whole URL.
             subprotocols: Offered, in order of preference.
+            headers: Besides the client's own.
             origin: As a browser sends it; none by default.
             cookies: Besides the client's own.
             timeout: Limit of every wait of this session, in seconds; the client's where nothing is given.
@@ -106,7 +110,7 @@ class AsyncTestClient(httpx.AsyncClient):
         jar = {**dict(self.cookies), **(cookies or {})}
         if jar:
             pairs.append(("cookie", "; ".join(f"{name}={value}" for name, value in jar.items())))
-        default = [(name, value) for name, value in self.headers.items() if name in ("authorization", "user-agent")]
+        default = [(name, value) for name, value in self.headers.items() if name not in HTTP_ONLY]
         known = {name.lower() for name, _ in pairs}
         scope = websocket_scope(
             url,

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from ..types import ASGIApp, WSGIFace, asgi_of
-from .async_client import AsyncTestClient
-from .loop import LoopThread
+from .async_client import HTTP_ONLY, AsyncTestClient
+from .loop import LoopBlocked, LoopThread
 from .session import UNSET, WebSocketSession
 
 
@@ -74,11 +74,7 @@ class TestClient(httpx.Client):
         jar = {**dict(self.cookies), **(cookies or {})}
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         known = {name.lower() for name, _ in pairs}
-        default = [
-            (name, value)
-            for name, value in self.headers.items()
-            if name in ("authorization", "user-agent") and name not in known
-        ]
+        default = [(name, value) for name, value in self.headers.items() if name not in HTTP_ONLY and name not in known]
         limit = self.timeout_s if timeout is UNSET else timeout
         session = runner.client.websocket(
             url, subprotocols=subprotocols, headers=[*default, *pairs], origin=origin, cookies=jar, timeout=limit
@@ -144,8 +140,12 @@ class _Runner:
         self._loop = self._client = None
         if loop is None or client is None:
             return
+        known = loop.blocked
         try:
-            loop.call(client.aclose(), self._timeout_s)
+            loop.call(client.aclose(), 0.0 if known else self._timeout_s)
+        except LoopBlocked:
+            if not known:  # else the test has been told
+                raise
         finally:
             loop.stop()
 

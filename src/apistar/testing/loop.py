@@ -21,9 +21,15 @@ class LoopBlocked(AssertionError):
 
 
 class LoopThread:
-    """Runs coroutines for other threads. The thread ends with `stop()`, and never keeps the interpreter alive."""
+    """
+    Runs coroutines for other threads. The thread ends with `stop()`, and never keeps the interpreter alive.
+
+    Attributes:
+        blocked: Whether it was found so, once.
+    """
 
     def __init__(self) -> None:
+        self.blocked = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="apistar test loop", daemon=True)
         self._thread.start()
@@ -52,6 +58,7 @@ class LoopThread:
             if future.done():
                 raise
             future.cancel()
+            self.blocked = True
             raise LoopBlocked(
                 f"the event loop of the application did not answer for {limit_s} s: a handler blocks it "
                 "(time.sleep(), a sync call in an async handler)"

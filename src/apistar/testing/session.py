@@ -96,11 +96,21 @@ class AsyncWebSocketSession:
         Raises:
             WebSocketDisconnect: If the connection is over.
         """
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise TypeError(f"send() takes str or bytes, got {type(data).__name__}; use send_json()")
         exchange = self._open
         if exchange.phase is Phase.CLOSED:
             raise self._disconnect()
         exchange.push(data if isinstance(data, str) else bytes(data))
         await asyncio.sleep(0)
+
+    async def send_text(self, data: str) -> None:
+        """Send text."""
+        await self.send(data)
+
+    async def send_bytes(self, data: BytesLike) -> None:
+        """Send binary."""
+        await self.send(data)
 
     async def send_json(self, data: Any) -> None:
         """Send a value as JSON in a text message."""
@@ -146,8 +156,12 @@ class AsyncWebSocketSession:
         return message
 
     async def receive_json(self, timeout: float | None = UNSET) -> Any:
-        """Wait for the next message and decode it as JSON."""
-        return msgspec.json.decode(await self.receive(timeout))
+        """Wait for the next message, which must be JSON."""
+        message = await self.receive(timeout)
+        try:
+            return msgspec.json.decode(message)
+        except msgspec.DecodeError as error:
+            raise AssertionError(f"expected JSON, got {message!r}: {error}") from None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close as the client."""
@@ -235,6 +249,14 @@ class WebSocketSession:
     def send(self, data: str | BytesLike) -> None:
         """Send text (`str`) or binary (bytes)."""
         self._call(self._session.send(data), UNSET)
+
+    def send_text(self, data: str) -> None:
+        """Send text."""
+        self._call(self._session.send_text(data), UNSET)
+
+    def send_bytes(self, data: BytesLike) -> None:
+        """Send binary."""
+        self._call(self._session.send_bytes(data), UNSET)
 
     def send_json(self, data: Any) -> None:
         """Send a value as JSON in a text message."""
