@@ -14,7 +14,7 @@ from typing import Any, cast
 import picows
 import pytest
 
-from apistar.transports.picows_connection import READ_BYTES, Parser, feed, open_parser
+from apistar.transports.picows_connection import READ_BYTES, Parser, close_parser, feed, open_parser
 from tests.transports.wire import frame, until
 
 INIT_PARAMETERS = (
@@ -58,7 +58,7 @@ class TCP:
             return b""
 
 
-class Listener(picows.WSListener):
+class Listener:
     """Remembers frames and failures, in order."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ def test_picows_has_the_constructor_that_we_call() -> None:
 
 async def test_picows_is_open_after_our_constant_request_and_writes_nothing(opened: Opened) -> None:
     parser, listener, tcp = opened
-    assert parser.listener is listener
+    assert parser.owner is listener
     assert parser.transport.underlying_transport is not None
     assert tcp.written() == b""
     assert not [call for call in tcp.calls if call != "write 0"]
@@ -204,6 +204,7 @@ async def test_picows_keeps_nothing_once_the_parser_is_let_go() -> None:
     feed(parser, memoryview(frame(0x81, b"one")))
     reference = weakref.ref(listener)
     parser.connection_lost(None)
+    close_parser(parser)
     del parser, listener
 
     def gone() -> bool:
@@ -227,3 +228,29 @@ async def test_picows_is_given_a_part_of_its_room_for_one_read() -> None:
     assert len(listener.events) == 1
     tcp.ours.close()
     tcp.peers.close()
+
+
+async def test_parser_that_is_as_new_serves_the_next_connection() -> None:
+    first_tcp, first = TCP(), Listener()
+    parser = open_parser(cast(asyncio.Transport, first_tcp), first, 1001)
+    feed(parser, memoryview(frame(0x81, b"one")))
+    close_parser(parser)
+
+    second_tcp, second = TCP(), Listener()
+    again = open_parser(cast(asyncio.Transport, second_tcp), second, 1001)
+    assert again is parser
+    feed(again, memoryview(frame(0x81, b"two") + b"\x83"))
+    send = cast(Callable[[int, str | bytes], None], again.transport.send)
+    send(2, b"b")
+    assert first.events == [(1, b"one", 0)]
+    assert second.events == [(1, b"two", 1)]
+    assert (first_tcp.written(), second_tcp.written()) == (b"", b"\x82\x01b")
+
+    close_parser(again)  # half a frame is in it
+    third = open_parser(cast(asyncio.Transport, first_tcp), Listener(), 1001)
+    assert third is not parser
+    other_size = open_parser(cast(asyncio.Transport, first_tcp), Listener(), 1002)
+    assert other_size is not third
+    for tcp in (first_tcp, second_tcp):
+        tcp.ours.close()
+        tcp.peers.close()

@@ -25,7 +25,7 @@ from .frames import PING, PONG, close_frame, parse_close
 from .incoming import Incoming
 from .keepalive import Due, Keepalive
 from .opening import ConnectionOwner, Handshake, refusal, switching_protocols
-from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, open_parser, silence
+from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, silence
 from .rate import MessageRate
 from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
 from .wheel import Bucket, wheel_of
@@ -141,15 +141,22 @@ class NativeTransport(Incoming):
         if limits.ping_interval_s is not None or limits.idle_timeout_s is not None:
             self._keepalive = Keepalive(limits, now)
             self._schedule(now)
-        slack = limits.max_message_bytes // 512 + 64 if self._deflate is not None else 0
-        self._parser = open_parser(tcp, self, limits.max_message_bytes + slack)
         self._fast = self._simple
         self._metered = self._deflate is not None
+        if self._paused or self._held is not None:
+            self._open()
+            self._resume()
+
+    def _open(self) -> None:
+        tcp, limits = self._tcp, self._limits
+        if self._opened or tcp is None:
+            return
+        self._opened = True
+        slack = limits.max_message_bytes // 512 + 64 if self._deflate is not None else 0
+        self._parser = open_parser(tcp, self, limits.max_message_bytes + slack)
         self._settle()
         if not self._metered:
             tcp.set_protocol(self._parser)
-        if self._paused or self._held is not None:
-            self._resume()
 
     async def reject(self, status: int, headers: HeaderList, body: bytes) -> None:
         if self.ending is not None or self._tcp is None or self._handshake is None:
@@ -169,10 +176,11 @@ class NativeTransport(Incoming):
             self._owner.handshake_answered(status)
         self._linger()
 
-    # TCP, while we are its protocol: before the answer, for a client that sends much at once, after a failure
+    # TCP, while we are its protocol: up to the first message, for a client that sends much at once, after a failure
 
     def data_received(self, data: bytes) -> None:
-        if self._parser is not None:
+        if self._accepted and not self._discarding:
+            self._open()
             self._feed(data)
         elif self._handshake is not None and self._tcp is not None:
             self._held = data if self._held is None else self._held + data
@@ -188,7 +196,10 @@ class NativeTransport(Incoming):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._tcp = None
-        self._handshake = self._held = self._parser = None
+        parser, self._parser = self._parser, None
+        if parser is not None:
+            close_parser(parser)
+        self._handshake = self._held = None
         if self.ending is None:
             self._end(Ending(1006, "", Initiator.PEER))
         wheel_of(self._loop).forget(self)

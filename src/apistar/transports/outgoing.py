@@ -19,12 +19,12 @@ from ..types import BytesLike
 from .backlog import Backlog
 from .deflate import SMALL_BYTES, Deflate
 from .frames import BINARY, RSV1, TEXT, frames_of, header
-from .picows_connection import FrameListener, Parser
+from .picows_connection import Parser
 from .pieces import write_pieces
 from .transport import SHORT_BYTES, Ending, Prepared
 
 
-class Outgoing(FrameListener):
+class Outgoing:
     """What is sent; `NativeTransport` has the rest."""
 
     __slots__ = (
@@ -34,6 +34,7 @@ class Outgoing(FrameListener):
         "_limits",
         "_loop",
         "_observer",
+        "_opened",
         "_parser",
         "_route",
         "_tcp",
@@ -43,10 +44,11 @@ class Outgoing(FrameListener):
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tcp: asyncio.Transport) -> None:
-        super().__init__()
         self.ending: Ending | None = None
         self._loop = loop
         self._tcp: asyncio.Transport | None = tcp
+        # picows' part is made for the first message, either way: an idle connection has none
+        self._opened = False
         self._parser: Parser | None = None
         self._limits: Limits = DEFAULTS
         self._observer: Observer | None = None
@@ -96,6 +98,8 @@ class Outgoing(FrameListener):
         """On a connection that is observed, compressed, slow or over."""
         if self.ending is not None or not self._accepted:
             raise self._disconnect()
+        if not self._opened:
+            self._open()
         if self._backlog is not None:
             return False
         if self._deflate is not None:
@@ -126,6 +130,8 @@ class Outgoing(FrameListener):
     def _payload(self, data: str | BytesLike) -> bytes:
         if self.ending is not None or not self._accepted:
             raise self._disconnect()
+        if not self._opened:
+            self._open()
         if isinstance(data, str):
             return data.encode()
         return data if isinstance(data, bytes) else bytes(data)
@@ -215,6 +221,10 @@ class Outgoing(FrameListener):
     def _disconnect(self) -> WebSocketDisconnect:
         ending = self.ending
         return WebSocketDisconnect(1006) if ending is None else WebSocketDisconnect(ending.code, ending.reason)
+
+    def _open(self) -> None:
+        """Have picows' part made."""
+        raise NotImplementedError
 
     def _schedule(self, now: float) -> None:
         """Something with a deadline has begun."""
