@@ -4,16 +4,38 @@ Typed sockets from end to end: what a route declares is what its client may say,
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import plistlib
 from collections.abc import Callable
-from typing import Any, Optional, Union, cast
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+    Union,
+    cast,
+)
+from uuid import UUID
 
+import attrs
 import msgspec
+import pydantic
 import pytest
 
 from apistar import ASyncApp, Route, TestClient, WebSocket
 from apistar.exceptions import ConfigurationError, EncodeError, InvalidMessage, WebSocketDisconnect
 from apistar.messages import JSON, MSGPACK, Codec
+
+T = TypeVar("T")
 
 
 class Say(msgspec.Struct, tag="say"):
@@ -261,3 +283,106 @@ def test_two_types_for_one_socket_are_refused_at_start_up() -> None:
 
     with pytest.raises(ConfigurationError, match=r"one WebSocket is declared as \[Say, Said\] and as \[Leave, Said\]"):
         client_of(talk)
+
+
+# Every kind of type, as its client writes it
+
+
+class Box(msgspec.Struct, Generic[T]):
+    value: T
+
+
+class Node(msgspec.Struct):
+    name: str
+    children: list[Node] = []
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+@attrs.define
+class Seat:
+    row: str
+
+
+class Filter(TypedDict):
+    symbol: str
+    depth: NotRequired[int]
+
+
+class Span(NamedTuple):
+    first: int
+    last: int
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Login(pydantic.BaseModel):
+    kind: Literal["login"] = "login"
+    name: str = pydantic.Field(min_length=1)
+
+
+class Logout(pydantic.BaseModel):
+    kind: Literal["logout"] = "logout"
+
+
+class Page(pydantic.BaseModel, Generic[T]):
+    items: list[T]
+
+
+UserId = NewType("UserId", int)
+Session = Annotated[Login | Logout, pydantic.Field(discriminator="kind")]
+
+KINDS: list[tuple[Any, Any, str]] = [
+    (Say | Leave, Say("hi"), '{"type":"say","text":"hi"}'),
+    (list[Say | Leave], [Leave()], '[{"type":"leave"}]'),
+    (Box[int], Box(1), '{"value":1}'),
+    (Box[Say | None], Box(None), '{"value":null}'),
+    (Node, Node("a", [Node("b")]), '{"name":"a","children":[{"name":"b","children":[]}]}'),
+    (Point, Point(1, 2), '{"x":1,"y":2}'),
+    (Seat, Seat("a"), '{"row":"a"}'),
+    (Filter, {"symbol": "x"}, '{"symbol":"x"}'),
+    (Span, Span(1, 2), "[1,2]"),
+    (Literal["on", "off"], "on", '"on"'),
+    (Colour, Colour.RED, '"red"'),
+    (Annotated[int, msgspec.Meta(ge=0)], 0, "0"),
+    (UserId, 7, "7"),
+    (int | str | None, "x", '"x"'),
+    (datetime, datetime(2020, 1, 1, tzinfo=UTC), '"2020-01-01T00:00:00Z"'),
+    (UUID, UUID(int=0), '"00000000-0000-0000-0000-000000000000"'),
+    (Decimal, Decimal("1.10"), '"1.10"'),
+    (list[bytes], [b"\xff"], '["/w=="]'),
+    (dict[str, bytes], {"a": b"\xff"}, '{"a":"/w=="}'),
+    (Login, Login(name="ann"), '{"kind":"login","name":"ann"}'),
+    (Session, Logout(), '{"kind":"logout"}'),
+    (Login | Logout, Logout(), '{"kind":"logout"}'),
+    (Page[Login], Page[Login](items=[Login(name="ann")]), '{"items":[{"kind":"login","name":"ann"}]}'),
+    (Box[Login], Box(Login(name="ann")), '{"value":{"kind":"login","name":"ann"}}'),
+    (Any, [1, None], "[1,null]"),
+]
+
+
+@pytest.mark.parametrize(("tp", "value", "text"), KINDS, ids=[str(kind[0]) for kind in KINDS])
+def test_socket_carries_every_kind_of_type(tp: Any, value: Any, text: str) -> None:
+    received = []
+
+    async def talk(ws: Any) -> None:
+        await ws.connect()
+        async for message in ws:
+            received.append(message)
+            await ws.send(message)
+
+    talk.__annotations__ = {"ws": WebSocket[tp, tp]}
+    with client_of(talk).websocket("/") as ws:
+        ws.send(text)
+        assert ws.receive() == text
+        if tp is not Any:
+            ws.send("{]")
+            ws.wait_closed()
+            assert ws.close_code == 1007
+    assert received == [value]

@@ -304,6 +304,13 @@ class UserComponent(Component):
         return User()
 
 
+class KeyComponent(Component):
+    security = {"bearer": {"type": "apiKey", "in": "header", "name": "X-Key"}}
+
+    def resolve(self) -> User:
+        return User()
+
+
 async def show_to_users(id: int, user: User, page: int = 1) -> str:
     return ""
 
@@ -312,6 +319,13 @@ async def talk(ws: WebSocket, page: int = 1) -> None: ...
 
 
 async def talk_more(ws: WebSocket, order: http.Header, page: int = 1) -> None: ...
+
+
+async def talk_or_not(ws: WebSocket, page: int = 1) -> None:
+    if page < 1:
+        raise NotFound("no such page")
+    await ws.connect()
+    await ws.close(4001)
 
 
 async def talk_to_users(ws: WebSocket, user: User, page: int = 1) -> None: ...
@@ -375,6 +389,27 @@ SOCKET = routed("/talk", talk)
                 "breaking    /talk, clients get: now asks for bearer",
             },
         ),
+        (
+            SOCKET,
+            routed("/talk", talk_or_not),
+            {
+                "compatible  /talk: may now be refused with 404",
+                "compatible  /talk: may now be closed with 4001",
+            },
+        ),
+        (
+            routed("/talk", talk_or_not),
+            SOCKET,
+            {
+                "compatible  /talk: is no longer refused with 404",
+                "compatible  /talk: is no longer closed with 4001",
+            },
+        ),
+        (
+            routed("/talk", talk_to_users),
+            ASyncApp([Route("/talk", handler=talk_to_users)], [KeyComponent()]),
+            {"breaking    security scheme bearer: is another one"},
+        ),
         (SOCKET, ASyncApp(), {"breaking    /talk: was removed"}),
         (ASyncApp(), SOCKET, {"compatible  /talk: was added"}),
     ],
@@ -391,6 +426,9 @@ SOCKET = routed("/talk", talk)
         "security removed",
         "header of a socket added",
         "security of a socket added",
+        "endings added",
+        "endings removed",
+        "security changed",
         "socket removed",
         "socket added",
     ],

@@ -102,6 +102,13 @@ def test_openapi_describes_an_operation(reference: Reference) -> None:
     }
 
 
+def test_openapi_says_where_nothing_may_come_back(reference: Reference) -> None:
+    paths = openapi(reference)["paths"]
+    assert paths["/v1/orders/{id}"]["put"]["responses"]["204"] == {"description": "No Content"}
+    assert set(paths["/nothing"]["delete"]["responses"]) == {"204"}
+    assert "204" not in paths["/v1/orders"]["get"]["responses"]
+
+
 def test_openapi_has_the_definitions_of_its_own_routes_only(reference: Reference) -> None:
     assert set(openapi(reference)["components"]["schemas"]) == {"Colour", "Order", "Problem", "Profile"}
     assert set(asyncapi(reference)["components"]["schemas"]) == {"Leave", "Profile", "Said", "Say"}

@@ -15,6 +15,8 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from ..exceptions import UnsupportedType
 from ..types import Data
 from .spelling import arguments, is_union, spell, strip
@@ -32,6 +34,9 @@ def is_model(tp: object) -> bool:
 
 def holds_model(tp: object) -> bool:
     """Whether `tp` is made of models: one itself, or a union or container of some."""
+    origin = typing.get_origin(strip(tp))
+    if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
+        return False  # `Page[Login]`: a Struct is msgspec's, whatever it is generic in
     return is_model(tp) or any(holds_model(argument) for argument in arguments(tp))
 
 

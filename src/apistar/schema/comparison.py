@@ -35,6 +35,7 @@ def compare(before: Document, after: Document) -> list[Change]:
     for kind, comparison in (("openapi", _OpenAPI), ("asyncapi", _AsyncAPI)):
         if kind in before and kind in after:
             changes = list(comparison(before, after).changes())
+            changes.extend(_schemes(before, after))
             changes.extend(_texts(before, after))
             if not changes and before != after:
                 changes.append(Change(kind, "was written differently", False))
@@ -216,6 +217,12 @@ class _AsyncAPI(_Comparison):
             yield Change(place, f"subprotocol {name} was removed", True)
         for name in sorted(new.keys() - old.keys()):
             yield Change(place, f"subprotocol {name} was added", False)
+        for keyword, word in (("x-denials", "refused"), ("x-close-codes", "closed")):
+            codes = [_at(document, keyword) for document in (before, after)]
+            for code in sorted(codes[1].keys() - codes[0].keys()):
+                yield Change(place, f"may now be {word} with {code}", False)
+            for code in sorted(codes[0].keys() - codes[1].keys()):
+                yield Change(place, f"is no longer {word} with {code}", False)
         limits = [document.get("x-max-message-bytes") for document in (before, after)]
         if limits[0] != limits[1]:
             lower = limits[1] is not None and (limits[0] is None or limits[1] < limits[0])
@@ -251,6 +258,14 @@ def _bound(channel: Document) -> dict[str, Document]:
             if name != "Sec-WebSocket-Protocol":
                 found[f"{word} {name}"] = {"schema": schema, "required": name in described.get("required", [])}
     return found
+
+
+def _schemes(before: Document, after: Document) -> Iterator[Change]:
+    """Security schemes that are not what they were; whether an operation asks for one is said of the operation."""
+    old, new = (_at(document, "components", "securitySchemes") for document in (before, after))
+    for name in old:
+        if name in new and old[name] != new[name]:
+            yield Change(f"security scheme {name}", "is another one", True)
 
 
 def _security(operation: Document) -> set[str]:

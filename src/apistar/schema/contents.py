@@ -103,9 +103,19 @@ def _upload_form(types: Types, form: object) -> Schema:
     return {"type": "object", "properties": properties}
 
 
+def may_be_empty(route: Route) -> bool:
+    """Whether a handler may return `None`, besides something else."""
+    returned = [strip(member) for member in members(_returned(route))]
+    return len(returned) > 1 and any(member in (None, type(None)) for member in returned)
+
+
+def _returned(route: Route) -> object:
+    return hints_of(route.handler, route.namespace).get("return", Any)
+
+
 def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
     """Status and content of success, by the return annotation of a handler."""
-    returned = hints_of(route.handler, route.namespace).get("return", Any)
+    returned = _returned(route)
     if returned is inspect.Parameter.empty or returned is Any:
         return 200, Content(("*/*",), None)
     rest = [member for member in members(returned) if strip(member) not in (None, type(None))]

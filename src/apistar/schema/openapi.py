@@ -7,6 +7,7 @@ Source: the OpenAPI Specification 3.1.1 (https://spec.openapis.org/oas/v3.1.1.ht
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from ..messages.description import Schema
@@ -127,6 +128,8 @@ def _responses(operation: HTTPOperation) -> Iterator[tuple[str, Document]]:
     if operation.returns is not None:
         success["content"] = _content(operation.returns)
     yield str(operation.status), success
+    if operation.may_be_empty:
+        yield "204", {"description": HTTPStatus.NO_CONTENT.phrase}
     reference = {"$ref": f"#/components/schemas/{PROBLEM_NAME}"}
     for denial in operation.denials:
         if denial.code != operation.status:

@@ -27,7 +27,7 @@ from ..messages.docstring import Docstring, parse
 from ..messages.message_types import MessageTypes
 from ..messages.spelling import strip
 from ..routing import Entry, MountEntry, RouteKind
-from .contents import Types, messages_of, request_body, response_of, subprotocols_of
+from .contents import Types, may_be_empty, messages_of, request_body, response_of, subprotocols_of
 from .outcomes import Outcomes, forget_sources, outcomes_of
 from .reference import (
     Channel,
@@ -168,6 +168,7 @@ class _Reader:
             content,
             _merged(denials, _status_text),
             security,
+            may_be_empty(entry.route),
         )
 
     def _channel(

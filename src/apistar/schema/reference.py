@@ -104,6 +104,7 @@ class HTTPOperation:
     Attributes:
         status: Of success.
         returns: What the success carries; `None` where it has no body.
+        may_be_empty: Whether it may have none all the same, with status 204.
         denials: Other statuses.
         security: Names of the schemes that its components declare.
     """
@@ -118,6 +119,7 @@ class HTTPOperation:
     returns: Content | None
     denials: tuple[Outcome, ...]
     security: tuple[str, ...] = ()
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
