@@ -70,6 +70,10 @@ REQUIREMENTS: Final = {
         "apt-get install nodejs npm, then scripts/install",
     ),
     "openssl": Requirement(_program("openssl"), "apt-get install openssl"),
+    "axe": Requirement(
+        lambda: (NODE_FOLDER / "node_modules" / "axe-core" / "axe.min.js").is_file(),
+        "apt-get install nodejs npm, then scripts/install",
+    ),
     "redis": Requirement(_program("redis-server"), "apt-get install redis-server"),
 }
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -41,7 +41,9 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[str], timeout_s: float = START_TIMEOUT_S) -> None:
+def wait_for_port(
+    port: int, process: subprocess.Popen[str], output: IO[str], timeout_s: float = START_TIMEOUT_S
+) -> None:
     """
     Return when the process accepts connections.
 
@@ -56,8 +58,9 @@ def wait_for_port(port: int, process: subprocess.Popen[str], timeout_s: float = 
                 return
         time.sleep(0.02)
     process.kill()
-    printed, _ = process.communicate()
-    raise RuntimeError(f"no server on port {port} within {timeout_s:g} s; it printed:\n{printed}")
+    process.wait()
+    output.seek(0)
+    raise RuntimeError(f"no server on port {port} within {timeout_s:g} s; it printed:\n{output.read()}")
 
 
 @contextmanager
@@ -65,24 +68,26 @@ def serving(app: str, *options: str, command: Sequence[str] | None = None) -> It
     """Run `apistar run app` on a free port for as long as the block lasts; gives its host and port."""
     port = free_port()
     start = command or (str(Path(sys.executable).with_name("apistar")), "run")
-    process = subprocess.Popen(
-        [*start, app, "--host", "127.0.0.1", "--port", str(port), *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        wait_for_port(port, process)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
+    # Into a file: a pipe that nobody reads is full after some hundred requests, and the server waits for ever.
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [*start, app, "--host", "127.0.0.1", "--port", str(port), *options],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
-            process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise
+            wait_for_port(port, process, output)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 // What is sent: a type is chosen and its form filled, or the message is written as JSON, text or bytes.
 
-import { button, element, labelled, select, tabs, unique } from "./element.js";
+import { button, element, labelled, select, tabs } from "./element.js";
 import { Editor } from "./editor.js";
 import { control } from "./form.js";
 import { encode } from "./msgpack.js";
@@ -29,8 +29,8 @@ export class Message {
     this.bytesFault = element("p.fault", { role: "status", hidden: true });
     this.file = element("input", { type: "file", "aria-label": "Bytes from a file", onchange: () => this.#readFile() });
     this.form = element("div.form");
-    this.formFaults = element("ul.faults", { role: "status", id: unique("faults") });
-    const formPanel = element("div", {}, this.form, this.formFaults);
+    this.formFaults = element("ul.faults");
+    const formPanel = element("div", {}, this.form, element("div", { role: "status" }, this.formFaults));
     const jsonPanel = element("div", {}, this.editor.element);
     this.tabs = tabs("How the message is written", [["Form", formPanel], ["JSON", jsonPanel]], (name) => this.#turn(name));
     this.typed = element("div.typed", {}, formPanel, jsonPanel);

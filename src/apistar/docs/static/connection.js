@@ -98,9 +98,10 @@ export class Connection extends EventTarget {
     this.socket = null;
     if (!this.opened) return this.#refused();
     const who = this.closing ? "by you" : wasClean ? "by the server" : "by neither: the connection was lost";
+    const why = reason || (this.closing?.reason ?? ""); // a server need not repeat ours
     const fault = isFault(code);
     this.record.add({ direction: wasClean ? "received" : "none", kind: "close", data: wasClean ? closeText(code, reason) : "the connection was lost: no Close came", fault });
-    this.#set("closed", [`Closed ${code}`, closeMeaning(code), who, reason && `“${reason}”`].filter(Boolean).join(" · "), fault);
+    this.#set("closed", [`Closed ${code}`, closeMeaning(code), who, why && `“${why}”`].filter(Boolean).join(" · "), fault);
   }
 
   async #refused() {

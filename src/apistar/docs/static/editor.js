@@ -11,11 +11,12 @@ export class Editor {
     this.schema = null;
     this.schemas = null;
     this.onchange = onchange;
-    this.list = element("ul.faults", { id: unique("faults"), role: "status" });
+    this.list = element("ul.faults");
+    const said = element("div", { id: unique("faults"), role: "status" }, this.list);
     this.backdrop = element("pre.backdrop", { "aria-hidden": "true" });
     this.area = element("textarea", {
       "aria-label": label,
-      "aria-describedby": this.list.id,
+      "aria-describedby": said.id,
       spellcheck: "false",
       autocomplete: "off",
       autocapitalize: "off",
@@ -24,7 +25,7 @@ export class Editor {
       onscroll: () => this.#scrolled(),
       onkeydown: (event) => this.#key(event),
     });
-    this.element = element("div.editor-frame", {}, element("div.editor", {}, this.backdrop, this.area), this.list);
+    this.element = element("div.editor-frame", {}, element("div.editor", {}, this.backdrop, this.area), said);
   }
 
   /** What the text is checked against; null for JSON of any kind. */

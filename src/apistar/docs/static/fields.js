@@ -78,7 +78,8 @@ export class Fields {
       "label",
       { for: id },
       element("b", {}, parameter.name),
-      parameter.required ? element("span.required", { title: "required" }, "*", element("span.hidden", {}, " required")) : null,
+      " ",
+      parameter.required ? element("span.required", {}, element("span", { "aria-hidden": "true" }, "*"), element("span.hidden", {}, " required ")) : null,
       element("span.type", {}, this.schemas.text(parameter.schema)),
     );
     const row = element("div.field", {}, label, control, fault, unset ? element("p.note", {}, "A browser sets this header itself; the curl snippet carries yours.") : null);

@@ -33,7 +33,7 @@ function made(schema, label, context) {
 
 function field(label, control, note = "") {
   control.id ||= unique("value");
-  return element("div.field", {}, label ? element("label", { for: control.id }, label, note ? element("span.type", {}, note) : null) : null, control);
+  return element("div.field", {}, label ? element("label", { for: control.id }, label, " ", note ? element("span.type", {}, note) : null) : null, control);
 }
 
 function constantControl(rules, label) {
@@ -146,7 +146,7 @@ function objectControl(rules, label, context) {
 function optional(member, context) {
   const box = element("input", { type: "checkbox", id: unique("include") });
   const place = element("div.included");
-  const label = element("label", { for: box.id }, member.name, element("span.type", {}, note(context.schemas.nameOf(member.schema) ? member.schema : context.schemas.resolve(member.schema), context.schemas)));
+  const label = element("label", { for: box.id }, member.name, " ", element("span.type", {}, note(context.schemas.nameOf(member.schema) ? member.schema : context.schemas.resolve(member.schema), context.schemas)));
   member.include = (there) => {
     box.checked = there;
     if (there && !member.control) {

@@ -92,8 +92,14 @@ export class Navigation {
   mark(href) {
     for (const { link } of this.items) set(link, { "aria-current": link.getAttribute("href") === href ? "page" : null });
     const current = this.items.find(({ link }) => link.hasAttribute("aria-current"));
-    current?.link.scrollIntoView({ block: "nearest" });
+    if (current) this.#reveal(current.row);
     this.#toggle(false);
+  }
+
+  /** Scroll to a row; not by `scrollIntoView`, after which Tab would begin there. */
+  #reveal(row) {
+    const [top, height] = [row.offsetTop, this.index.clientHeight];
+    if (top < this.index.scrollTop || top + row.offsetHeight > this.index.scrollTop + height) this.index.scrollTop = top - height / 2;
   }
 
   /** Light the lamps of routes that have open sockets. */

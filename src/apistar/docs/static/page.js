@@ -108,7 +108,7 @@ class Page {
 
   changed() {
     const live = this.panels.filter((panel) => panel.operation.kind === "websocket" && panel.live);
-    this.socketsLink.replaceChildren("Sockets", element("span.count", {}, String(live.length)));
+    this.socketsLink.replaceChildren("Sockets ", element("span.count", {}, String(live.length)));
     this.socketsLink.setAttribute("aria-label", `Sockets, ${live.length} open`);
     this.navigation?.light(new Set(live.map((panel) => panel.operation)));
   }

@@ -38,10 +38,13 @@ export class SocketPanel extends Panel {
     this.closeFault = element("p.fault", { role: "status", hidden: true });
     this.closer = element("form.closer", { onsubmit: (event) => this.#close(event), "aria-label": "Close the socket" }, this.closeButton, this.code, this.reason, this.closeFault);
     this.replay = new Replay(this.connection, (words) => this.#replaying(words));
+    this.reconnect = button("Connect again", () => this.#connect(), { class: "primary small", hidden: true });
+    this.form.addEventListener("toggle", () => this.#offer());
     this.head.append(
       element(
         "div.actions",
         {},
+        this.reconnect,
         button("Beside", () => this.page.beside(this), { class: "quiet", title: "Open another socket of this route beside this one" }),
         button("×", () => this.remove(), { class: "quiet", "aria-label": `Remove ${this.name}` }),
       ),
@@ -81,13 +84,14 @@ export class SocketPanel extends Panel {
     this.composer.packed = this.connection.subprotocol === "msgpack";
     this.composer.setOpen(open);
     if (state !== "idle") this.connectButton.textContent = "Connect again";
-    this.element.querySelector(".reconnect")?.remove();
-    if (idle && state !== "idle" && !this.form.open) {
-      this.form.after(element("div.actions.reconnect", {}, button("Connect again", () => this.#connect(), { class: "primary" })));
-    }
+    this.#offer();
     if (idle) this.replay.stop();
     this.setState(state, words, fault);
     if (["open", "closed", "refused"].includes(state)) announce(`${this.name}: ${words}`);
+  }
+
+  #offer() {
+    this.reconnect.hidden = !this.connection.idle || this.connection.state === "idle" || this.form.open;
   }
 
   #replaying(words) {
