@@ -39,6 +39,7 @@ export function body(operation, api) {
     parts.push(
       messages("Clients send", operation.incoming, schemas, "Nothing: this socket only tells."),
       messages("Clients get", operation.outgoing, schemas, "Nothing."),
+      topics(operation, schemas),
       subprotocols(operation),
       outcomes("How a handshake may be refused", operation.denials),
       outcomes("How the server may close", operation.closes, closeMeaning),
@@ -120,6 +121,30 @@ export function members(schema, schemas) {
     ),
   );
   return element("ul.members", {}, rows.length ? rows : element("li.note", {}, "No fields."));
+}
+
+/** What the handler may join: publications that come besides what it sends itself. */
+function topics(operation, schemas) {
+  if (!operation.topics?.length) return null;
+  const facts = ({ history, presence, numbered }) => [
+    history && `remembers ${history.size ?? "the last"}${history.ttl_s ? ` for ${history.ttl_s} s` : ""}`,
+    presence && "knows who is there",
+    numbered && "publications are numbered",
+  ];
+  return section(
+    "Topics",
+    operation.topics.map((topic) =>
+      element(
+        "article.message-type",
+        {},
+        element("h3", {}, element("code", {}, topic.template), element("span.carrier", {}, topic.name)),
+        topic.summary ? element("p", {}, inline(topic.summary)) : null,
+        prose(topic.description),
+        element("p.note", {}, facts(topic).filter(Boolean).join(" · ")),
+        topic.messages.map((message) => element("p.alias", {}, message.name === schemas.text(message.schema) ? null : element("b", {}, message.name), typeText(message.schema, schemas), message.summary ? element("span", {}, inline(message.summary)) : null)),
+      ),
+    ),
+  );
 }
 
 function subprotocols(operation) {

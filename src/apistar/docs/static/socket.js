@@ -100,7 +100,7 @@ export class SocketPanel extends Panel {
 
   /** The type of a message of this route. */
   #typeOf(direction, value) {
-    const messages = typed(direction === "sent" ? this.operation.incoming : this.operation.outgoing);
+    const messages = typed(direction === "sent" ? this.operation.incoming : [...this.operation.outgoing, ...(this.operation.topics ?? []).flatMap((topic) => topic.messages)]);
     if (value === undefined || !messages.length) return null;
     if (messages.length === 1) return messages[0];
     return messages.find((one) => tagOf(one.schema, value, this.api.schemas)) ?? messages.find((one) => !faults(value, one.schema, this.api.schemas).length) ?? null;
