@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 def wait_for_port(
-    port: int, process: subprocess.Popen[str], output: IO[str], timeout_s: float = START_TIMEOUT_S
+    port: int, process: subprocess.Popen[str], timeout_s: float = START_TIMEOUT_S, output: IO[str] | None = None
 ) -> None:
     """
     Return when the process accepts connections.
@@ -58,9 +58,11 @@ def wait_for_port(
                 return
         time.sleep(0.02)
     process.kill()
-    process.wait()
-    output.seek(0)
-    raise RuntimeError(f"no server on port {port} within {timeout_s:g} s; it printed:\n{output.read()}")
+    printed, _ = process.communicate()
+    if output is not None:
+        output.seek(0)
+        printed = output.read()
+    raise RuntimeError(f"no server on port {port} within {timeout_s:g} s; it printed:\n{printed}")
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def serving(app: str, *options: str, command: Sequence[str] | None = None) -> It
             text=True,
         )
         try:
-            wait_for_port(port, process, output)
+            wait_for_port(port, process, output=output)
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
