@@ -160,7 +160,7 @@ function outcomes(title, list, meaning = () => "") {
     element(
       "dl.outcomes",
       {},
-      list.map(({ code, description }) => element("div", {}, element("dt", {}, code), element("dd", {}, inline(description || meaning(code)), description && meaning(code) ? element("span.meaning", {}, meaning(code)) : null))),
+      list.map(({ code, description }) => element("div", {}, element("dt", {}, code), element("dd", {}, inline(description || meaning(code))))),
     ),
   );
 }

@@ -104,8 +104,11 @@ function scriptHTTP(method, { url, body }, headers) {
   return `const answer = await fetch(${JSON.stringify(url)}${second});\nconsole.log(answer.status, await answer.text());`;
 }
 
-/** A text as a literal of Python; JSON's escapes are Python's too. */
-const python = (text) => JSON.stringify(text).replace(/\u007f/g, "\\x7f");
+/** A text as a literal of Python, whose escapes are JSON's too; in single quotes where that needs none. */
+function python(text) {
+  const literal = JSON.stringify(text).replace(/\u007f/g, "\\x7f");
+  return /^[^'\\]*"[^'\\]*$/.test(text) && literal.length === text.length + 2 + text.split('"').length - 1 ? `'${text}'` : literal;
+}
 
 /** A text as one word of a POSIX shell. */
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
