@@ -349,7 +349,8 @@ class Incoming(Outgoing):
             self._loop.call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
-        if self._paused and not self._full():
+        # After the end nothing is kept any more, and the peer's Close may stand behind what is to be read.
+        if self._paused and (self.ending is not None or not self._full()):
             self._resume()
 
     # The rest of the connection

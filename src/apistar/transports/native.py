@@ -144,8 +144,10 @@ class NativeTransport(Incoming):
         self._fast = self._simple
         self._metered = self._deflate is not None
         if self._paused or self._held is not None:
+            # Frames came behind the handshake; let whoever accepted wait for them first.
             self._open()
-            self._resume()
+            self._paused = False
+            self._end_turn()
 
     def _open(self) -> None:
         tcp, limits = self._tcp, self._limits
