@@ -124,3 +124,35 @@ async def test_request_that_is_not_the_first_byte_of_a_frame_is_no_frame() -> No
         client = await server.open()
         client.send(upgrade_request())
         await client.closes(1002)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param(b"\x82", id="one byte"),
+        pytest.param(b"\x82\x8a", id="a length"),
+        pytest.param(b"\x82\xfe", id="a length that follows"),
+        pytest.param(b"\x82\xfe\x01\x00", id="a long length"),
+        pytest.param(b"\x82\xff\x00\x00\x00\x00\x00\x01\x00\x00", id="a longer one"),
+        pytest.param(b"\x82\x8a\x01\x02", id="half a mask"),
+        pytest.param(b"\x82\x8a\x01\x02\x03\x04", id="a whole header"),
+        pytest.param(b"\x82\x8a\x01\x02\x03\x04abc", id="a part of a payload"),
+        pytest.param(frame(0x02, b"a fragment"), id="a part of a message"),
+        pytest.param(frame(0x88), id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 3])
+async def test_what_a_client_left_unfinished_is_never_part_of_anothers_message(left: bytes, times: int) -> None:
+    async with serving(handler=echo) as server:
+        for _ in range(times):
+            client = await server.open()
+            client.send(frame(0x81, b"mine"))
+            assert await client.read_frame() == (0x81, b"mine")
+            client.send(left)
+            await client.writer.drain()
+            await asyncio.sleep(0)
+            await client.close()
+            await until(lambda: not server.tasks, "the handler has ended")
+        client = await server.open()
+        client.send(frame(0x82, b"hello") + frame(0x81, b"again"))
+        assert [await client.read_frame() for _ in range(2)] == [(0x82, b"hello"), (0x81, b"again")]
