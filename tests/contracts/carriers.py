@@ -1,8 +1,8 @@
 """
 Who can carry a WebSocket: each gives the transport of a connection whose other end is a client in bytes.
 
-To run the contract over one more server, write a `Carrier` and add it to CARRIERS. `ASGICarrier` does the work for
-servers that call an ASGI application in this process: it needs a function that serves one until it is cancelled.
+To run the contract over one more server, write a `Carrier` and add it to CARRIERS. What only whole processes can show
+(hypercorn, granian) is in `tests/integration/test_clients.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from apistar.limits import Limits
+import uvicorn
+import uvicorn.server
+
+from apistar.limits import DEFAULTS, Limits
 from apistar.observer import Observer
+from apistar.transports.asgi import ASGITransport
 from apistar.transports.transport import Ending, Transport
 from tests.transports import wire
 
@@ -73,7 +77,60 @@ class NativeCarrier:
                 transport.abort()
 
 
-CARRIERS: list[Carrier] = [NativeCarrier()]
+class ASGICarrier:
+    """
+    The generic transport, on uvicorn in this process.
+
+    Args:
+        ws: uvicorn's name of a WebSocket protocol class.
+    """
+
+    def __init__(self, name: str, ws: str) -> None:
+        self.name = name
+        self._ws = ws
+
+    @contextlib.asynccontextmanager
+    async def pair(
+        self, limits: Limits | None = None, observer: Observer | None = None, *lines: bytes
+    ) -> AsyncIterator[Pair]:
+        arrivals: asyncio.Queue[tuple[ASGITransport, list[Ending]]] = asyncio.Queue()
+        over = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            transport = ASGITransport(scope, receive, send)
+            endings: list[Ending] = []
+            transport.bind(endings.append, limits or DEFAULTS, observer, "/")
+            arrivals.put_nowait((transport, endings))
+            await over.wait()
+
+        config = uvicorn.Config(app, ws=self._ws, lifespan="off", log_config=None, ws_ping_interval=None)
+        config.load()
+        state = uvicorn.server.ServerState()
+        loop = asyncio.get_running_loop()
+        protocol: Any = config.http_protocol_class
+        server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
+        client = await wire.connected(server.sockets[0].getsockname()[1], *lines)
+        try:
+            transport, endings = await asyncio.wait_for(arrivals.get(), wire.TIME_LIMIT_S)
+            try:
+                yield Pair(transport, client, endings)
+            finally:
+                transport.abort()
+        finally:
+            over.set()
+            await client.close()
+            server.close()
+            for task in list(state.tasks):
+                task.cancel()
+            await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+CARRIERS: list[Carrier] = [
+    NativeCarrier(),
+    ASGICarrier("uvicorn websockets", "websockets-sansio"),
+    ASGICarrier("uvicorn wsproto", "wsproto"),
+    ASGICarrier("ours through ASGI", "apistar.server:WebSocketProtocol"),
+]
 
 
 async def ended(pair: Pair) -> Ending:

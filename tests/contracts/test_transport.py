@@ -57,7 +57,7 @@ async def test_transport_that_accepts_answers_with_101_and_the_subprotocol(carri
 
 async def test_transport_that_rejects_answers_with_http(carrier: Carrier) -> None:
     async with carrier.pair() as pair:
-        await pair.transport.reject(429, [(b"retry-after", b"7")], b"later")
+        await pair.transport.reject(429, [(b"retry-after", b"7"), (b"content-length", b"5")], b"later")
         head = (await pair.client.read_head()).lower()
         if Capability.DENIAL_RESPONSE in pair.transport.capabilities:
             assert head.startswith(b"http/1.1 429 ")
@@ -73,8 +73,11 @@ async def test_transport_whose_client_left_before_cannot_accept(carrier: Carrier
         pair.client.vanish()
         with pytest.raises(WebSocketDisconnect):
             async with asyncio.timeout(TIME_LIMIT_S):
-                await until(lambda: pair.transport.ending is not None, "the loss is known", 0.5)
+                if Capability.WIRE_LIMITS in pair.transport.capabilities:
+                    await until(lambda: pair.transport.ending is not None, "the loss is known")
+                # A server may tell ASGI of it only after the acceptance.
                 await pair.transport.accept(None, ())
+                await pair.transport.receive()
         assert [ending.code for ending in pair.endings] == [1006]
 
 
@@ -182,6 +185,8 @@ async def test_sender_sends_what_it_says(
 ) -> None:
     async with carrier.pair() as pair:
         await pair.accept()
+        if isinstance(data, bytearray):
+            data = bytearray(data)  # the parameter is there for the other transports, too
         waiting = pair.transport.send(data, text)
         if waiting is not None:
             await waiting
@@ -302,6 +307,7 @@ async def test_prepared_messages_arrive_in_order_between_others(carrier: Carrier
         for pair in (one, other):
             await pair.accept()
             pair.transport.send_nowait(b"before", False)
+            await until(lambda pair=pair: pair.transport.waiting_bytes == 0, "all is out")  # type: ignore[misc]
         few = Prepared([("ü".encode(), True), (b"\x00", False), (big, False), (b"", True)])
         single = Prepared([(b"single", True)])
         for pair in (one, other):

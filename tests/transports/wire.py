@@ -129,6 +129,19 @@ class Client:
         cast(asyncio.Transport, self.writer.transport).abort()
 
 
+async def connected(port: int, *lines: bytes, receive_buffer_bytes: int | None = None) -> Client:
+    """Connect, and send the upgrade request; the answer is not read."""
+    sock = socket.socket()
+    if receive_buffer_bytes is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1 << 16)
+    client = Client(reader, writer)
+    client.send(upgrade_request(*lines))
+    return client
+
+
 async def until(condition: Callable[[], bool], what: str, limit_s: float = TIME_LIMIT_S) -> None:
     """Wait for a condition; the loop goes round meanwhile."""
     deadline = asyncio.get_running_loop().time() + limit_s
@@ -222,15 +235,8 @@ class NativeServer:
 
     async def client(self, *lines: bytes, receive_buffer_bytes: int | None = None) -> Client:
         """Connect, and send the upgrade request; the answer is not read."""
-        sock = socket.socket()
-        if receive_buffer_bytes is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
-        reader, writer = await asyncio.open_connection(sock=sock, limit=1 << 16)
-        client = Client(reader, writer)
+        client = await connected(self.port, *lines, receive_buffer_bytes=receive_buffer_bytes)
         self.clients.append(client)
-        client.send(upgrade_request(*lines))
         return client
 
     async def open(self, *lines: bytes, receive_buffer_bytes: int | None = None) -> Client:
