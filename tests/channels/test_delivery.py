@@ -1,0 +1,307 @@
+"""
+What every subscriber must have seen, whatever happens to the network: a model, and a machine that looks for a way out.
+
+The machine publishes, joins, leaves, cuts lines, loses deliveries in silence, lets an engine forget its data or come
+back with older ones. The model is the list of what was published. At the end everything is mended, and each subscriber
+is held to: no phantom, no duplicate, in order, nothing missing in the middle; and nothing missing at all unless it was
+told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+import apistar.channels.topic as topic_module
+from apistar.channels import REJOIN, Channel, History, Hub, Position
+from apistar.channels import hub as hub_module
+from apistar.channels.joining import Joining
+from apistar.exceptions import BrokerUnavailable
+from tests.channels.simulation import FakeTransport, Line, Network, socket
+
+PROCESSES = 2
+CHECK_S = 0.004
+
+
+class Log(Channel[int]):
+    topic = "log"
+    history = History(size=6)
+
+
+class Loose(Channel[int]):
+    """Without history: at most once."""
+
+    topic = "loose"
+
+
+@dataclass
+class Follower:
+    """
+    One socket, and what it was told.
+
+    Attributes:
+        position: Where it began.
+        asked: Index into the model's list of the first publication that it asked for.
+    """
+
+    join: Joining
+    transport: FakeTransport
+    position: Position
+    asked: int | None
+    left: bool = False
+
+    @property
+    def values(self) -> list[int]:
+        return [int(payload) for payload in self.transport.taken]
+
+    @property
+    def told(self) -> bool:
+        return self.transport.ending is not None and self.transport.ending.code == REJOIN
+
+
+class Delivery(RuleBasedStateMachine):
+    """Two processes on one engine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.network = Network()
+        self.published: list[int] = []
+        self.offsets: list[tuple[str, int]] = []
+        self.followers: list[Follower] = []
+        self.loose: list[tuple[Joining, FakeTransport]] = []
+        self.counter = 0
+        self.processes: list[tuple[Line, Hub]] = self.run(self._start())
+
+    async def _start(self) -> list[tuple[Line, Hub]]:
+        return [self.network.process() for _ in range(PROCESSES)]
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    def position_of(self, index: int) -> Position | None:
+        """The position after which publication `index` is the next one."""
+        if index == 0 or index > len(self.offsets):
+            return None
+        epoch, offset = self.offsets[index - 1]
+        return Position(epoch, offset)
+
+    # Publishing
+
+    @rule(process=st.integers(0, PROCESSES - 1), count=st.integers(1, 8), at_once=st.booleans())
+    def publish(self, process: int, count: int, at_once: bool) -> None:
+        self.run(self._publish(process, count, at_once))
+
+    async def _publish(self, process: int, count: int, at_once: bool) -> None:
+        _, hub = self.processes[process]
+        for _ in range(count):
+            self.counter += 1
+            value = self.counter
+            try:
+                position = await Log(hub).publish(value)
+                assert position is not None
+                self.published.append(value)
+                self.offsets.append((position.epoch, position.offset))
+                await Loose(hub).publish(value)
+            except BrokerUnavailable:
+                continue
+            if not at_once:
+                await asyncio.sleep(0)
+
+    # Joining and leaving
+
+    @rule(process=st.integers(0, PROCESSES - 1), back=st.integers(0, 9), ask=st.booleans())
+    def join(self, process: int, back: int, ask: bool) -> None:
+        self.run(self._join(process, back if ask else None))
+
+    @rule(
+        process=st.integers(0, PROCESSES - 1),
+        publisher=st.integers(0, PROCESSES - 1),
+        count=st.integers(1, 8),
+        back=st.none() | st.integers(0, 5),
+        first=st.booleans(),
+    )
+    def join_while_somebody_publishes(
+        self, process: int, publisher: int, count: int, back: int | None, first: bool
+    ) -> None:
+        async def work() -> None:
+            both = [self._join(process, back), self._publish(publisher, count, False)]
+            await asyncio.gather(*(both if first else reversed(both)))
+
+        self.run(work())
+
+    async def _join(self, process: int, back: int | None) -> None:
+        index = max(0, len(self.published) - (back or 0))
+        since = self.position_of(index) if back is not None else None
+        websocket, transport = await socket()
+        joining = Log(self.processes[process][1]).join(websocket, since=since)
+        try:
+            seat = await joining.__aenter__()
+        except BrokerUnavailable:
+            return
+        assert seat.position is not None
+        self.followers.append(Follower(joining, transport, seat.position, index if seat.recovered else None))
+
+    @rule(process=st.integers(0, PROCESSES - 1))
+    def join_loosely(self, process: int) -> None:
+        async def work() -> None:
+            websocket, transport = await socket()
+            joining = Loose(self.processes[process][1]).join(websocket)
+            try:
+                await joining.__aenter__()
+            except BrokerUnavailable:
+                return
+            self.loose.append((joining, transport))
+
+        self.run(work())
+
+    @precondition(lambda self: self.followers)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        follower = data.draw(st.sampled_from(self.followers), label="who leaves")
+
+        async def work() -> None:
+            follower.join.leave()
+            follower.left = True
+            await asyncio.sleep(0)
+
+        self.run(work())
+
+    @precondition(lambda self: self.followers)
+    @rule(data=st.data())
+    def block(self, data: st.DataObject) -> None:
+        """A client stops reading for a while; few enough wait that its policy does not act."""
+        data.draw(st.sampled_from(self.followers), label="who is slow").transport.blocked = True
+
+    # The network
+
+    @rule(process=st.integers(0, PROCESSES - 1))
+    def cut(self, process: int) -> None:
+        self.run(self._do(self.processes[process][0].cut))
+
+    @rule(process=st.integers(0, PROCESSES - 1))
+    def mend(self, process: int) -> None:
+        self.run(self._do(self.processes[process][0].mend))
+
+    @rule(process=st.integers(0, PROCESSES - 1), lossy=st.booleans())
+    def lose(self, process: int, lossy: bool) -> None:
+        self.processes[process][0].lossy = lossy
+
+    @rule(turns=st.integers(1, 20))
+    def turn(self, turns: int) -> None:
+        async def work() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        self.run(work())
+
+    @rule()
+    def wipe(self) -> None:
+        """The engine restarts without its data; its clients notice by their connections."""
+
+        async def work() -> None:
+            self.network.wipe()
+            for line, _ in self.processes:
+                line.cut()
+                line.mend()
+
+        self.run(work())
+
+    async def _do(self, work: Any) -> None:
+        work()
+        await asyncio.sleep(0)
+
+    # What must be
+
+    def teardown(self) -> None:
+        try:
+            self.run(self._settle())
+            for follower in self.followers:
+                self.hold(follower)
+            for _, transport in self.loose:
+                self.hold_loosely(transport)
+        finally:
+            self.run(self._stop())
+            self.runner.close()
+
+    async def _settle(self) -> None:
+        for line, _ in self.processes:
+            line.lossy = False
+            line.mend()
+        for follower in self.followers:
+            follower.transport.unblock()
+        for _ in range(3):
+            # Quiet topics are compared with the engine twice within three rounds of the check.
+            await asyncio.sleep(3 * CHECK_S)
+        for _ in range(2000):
+            if not any(topic.stream.reading or topic._pending for _, hub in self.processes for topic in topics(hub)):
+                break
+            await asyncio.sleep(0.001)
+
+    async def _stop(self) -> None:
+        for follower in self.followers:
+            follower.join.leave()
+        for joining, _ in self.loose:
+            joining.leave()
+        for _, hub in self.processes:
+            await hub.stop()
+
+    def hold(self, follower: Follower) -> None:
+        values = follower.values
+        assert len(set(values)) == len(values), f"duplicates: {values}"
+        assert set(values) <= set(self.published), f"phantoms: {values}"
+        indexes = [self.published.index(value) for value in values]
+        assert indexes == sorted(indexes), f"out of order: {values}"
+        first = self.first_of(follower)
+        if indexes:
+            assert indexes == list(range(indexes[0], indexes[0] + len(indexes))), f"a gap: {values}"
+            assert first in (None, indexes[0]), f"begins with {values[0]}, not with {self.published[first or 0]}"
+        if follower.left or follower.told:
+            return
+        if indexes:
+            assert indexes[-1] == len(self.published) - 1, f"lost without a word: {values} of {self.published}"
+        elif first is not None:
+            assert first == len(self.published), f"nothing came of {self.published[first:]}"
+
+    def first_of(self, follower: Follower) -> int | None:
+        """The first publication that it must see; `None` where its position is none that was given out."""
+        if follower.asked is not None:
+            return follower.asked
+        here = (follower.position.epoch, follower.position.offset)
+        return self.offsets.index(here) + 1 if here in self.offsets else None
+
+    def hold_loosely(self, transport: FakeTransport) -> None:
+        values = [int(payload) for payload in transport.taken]
+        assert values == sorted(set(values))
+        assert transport.ending is None, "sockets without history stay, whatever happens"
+
+
+def topics(hub: Hub) -> list[Any]:
+    return list(hub._topics.values())
+
+
+@pytest.fixture
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "CHECK_INTERVAL_S", CHECK_S)
+    monkeypatch.setattr(topic_module, "RETRY_S", 0.001)
+    monkeypatch.setattr(topic_module, "RETRY_MOST_S", 0.002)
+
+
+@pytest.mark.usefixtures("in_haste")
+def test_every_subscriber_sees_what_the_model_says() -> None:
+    run_state_machine_as_test(
+        Delivery,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=False,
+        ),
+    )
