@@ -156,6 +156,7 @@ class Line(Broker):
 
     Attributes:
         up: Otherwise every call fails, and nothing arrives.
+        turns: Of the event loop that a call takes on its way there, and again back.
         lossy: Deliveries are lost, and nobody says so.
         topics: Subscribed to.
     """
@@ -165,6 +166,7 @@ class Line(Broker):
         self.network = network
         self.up = True
         self.lossy = False
+        self.turns = 1
         self.topics: set[str] = set()
         self._coming: deque[tuple[str, Publication | PresenceEvent]] = deque()
 
@@ -193,8 +195,12 @@ class Line(Broker):
             self.up = True
             self.listener.on_resumed()
 
+    async def _travel(self) -> None:
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+
     async def _call(self) -> MemoryBroker:
-        await asyncio.sleep(0)
+        await self._travel()
         if not self.up:
             raise BrokerUnavailable("the line is cut")
         return self.network.engine
@@ -231,7 +237,9 @@ class Line(Broker):
         await self._call()
 
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
-        return await (await self._call()).read(topic, history, since)
+        page = await (await self._call()).read(topic, history, since)
+        await self._travel()
+        return page
 
     async def positions(self, topics: Sequence[str]) -> list[Position | None]:
         return await (await self._call()).positions(topics)

@@ -22,7 +22,7 @@ import apistar.channels.topic as topic_module
 from apistar.channels import REJOIN, Channel, History, Hub, Position
 from apistar.channels import hub as hub_module
 from apistar.channels.joining import Joining
-from apistar.exceptions import BrokerUnavailable
+from apistar.exceptions import BrokerUnavailable, WebSocketDisconnect
 from tests.channels.simulation import FakeTransport, Line, Network, socket
 
 PROCESSES = 2
@@ -143,8 +143,8 @@ class Delivery(RuleBasedStateMachine):
         joining = Log(self.processes[process][1]).join(websocket, since=since)
         try:
             seat = await joining.__aenter__()
-        except BrokerUnavailable:
-            return
+        except (BrokerUnavailable, WebSocketDisconnect):
+            return  # told, if publications were lost meanwhile
         assert seat.position is not None
         self.followers.append(Follower(joining, transport, seat.position, index if seat.recovered else None))
 
@@ -192,6 +192,10 @@ class Delivery(RuleBasedStateMachine):
     @rule(process=st.integers(0, PROCESSES - 1), lossy=st.booleans())
     def lose(self, process: int, lossy: bool) -> None:
         self.processes[process][0].lossy = lossy
+
+    @rule(process=st.integers(0, PROCESSES - 1), turns=st.integers(0, 6))
+    def slow_down(self, process: int, turns: int) -> None:
+        self.processes[process][0].turns = turns
 
     @rule(turns=st.integers(1, 20))
     def turn(self, turns: int) -> None:
@@ -261,7 +265,7 @@ class Delivery(RuleBasedStateMachine):
         first = self.first_of(follower)
         if indexes:
             assert indexes == list(range(indexes[0], indexes[0] + len(indexes))), f"a gap: {values}"
-            assert first in (None, indexes[0]), f"begins with {values[0]}, not with {self.published[first or 0]}"
+            assert first in (None, indexes[0]), f"begins at {indexes[0]}, not at {first}: {values}"
         if follower.left or follower.told:
             return
         if indexes:

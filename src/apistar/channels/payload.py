@@ -16,7 +16,7 @@ import msgspec
 from ..exceptions import EncodeError
 from ..messages import JSON, Codec
 from ..transports.transport import Prepared
-from .records import MemberJoined, MemberLeft, PresenceEvent, Publication, Published
+from .records import MemberJoined, MemberLeft, Position, PresenceEvent, Publication, Published
 
 log: Final = logging.getLogger("apistar.channels")
 
@@ -38,6 +38,11 @@ class Arrival:
         self.position = None if publication is None else publication.position
         self.presence = presence
         self._value: Any = _UNREAD
+
+    def is_after(self, position: Position) -> bool:
+        """Whether it came after a position; of another epoch it is older, since a newer one is a loss and told."""
+        mine = self.position
+        return mine is None or (mine.epoch == position.epoch and mine.offset > position.offset)
 
     def value(self, decode: Callable[[bytes], Any]) -> Any:
         """The value, decoded once however many ask."""

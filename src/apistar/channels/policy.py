@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from .limits import ChannelLimits
 from .payload import Arrival
+from .records import Position
 
 BATCH_BYTES: Final = 64 * 1024
 BATCH_MESSAGES: Final = 64
@@ -54,12 +55,9 @@ class Outbox(ABC):
     def drop(self, count: int) -> None:
         """Take away the first `count`: they have left."""
 
-    def skip_until(self, offset: int) -> None:
-        """Take away what came with a position up to `offset`; those are the first ones."""
-        while self:
-            position = self.batch()[0].position
-            if position is None or position.offset > offset:
-                return
+    def skip_until(self, position: Position) -> None:
+        """Take away what came up to a position; those are the first ones."""
+        while self and not self.batch()[0].is_after(position):
             self.drop(1)
 
     @property
@@ -156,10 +154,10 @@ class _Newest(Outbox):
         for key in list(islice(self._items, count)):
             self.size_bytes -= len(self._items.pop(key).payload)
 
-    def skip_until(self, offset: int) -> None:
+    def skip_until(self, position: Position) -> None:
         # A newer one may stand in an older one's place, so the order of positions is not that of the queue.
         for key, arrival in list(self._items.items()):
-            if arrival.position is not None and arrival.position.offset <= offset:
+            if not arrival.is_after(position):
                 self.size_bytes -= len(self._items.pop(key).payload)
 
 

@@ -64,7 +64,7 @@ class Subscriber:
         self.dropped = 0
         self.wants_presence = wants_presence
         self._policy = policy
-        self._after = 0
+        self._after: Position | None = None
 
     def hold(self) -> None:
         """Keep what comes until `start()`: the history goes first."""
@@ -76,7 +76,7 @@ class Subscriber:
     def start(self, page: Page | None) -> None:
         """Begin with what comes; up to the page's position it is known already."""
         if page is not None:
-            self._after = page.position.offset
+            self._after = page.position
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
         """Take what came, behind what waits."""
@@ -95,9 +95,9 @@ class Subscriber:
 
     def _keep(self, outbox: Outbox, arrivals: Sequence[Arrival]) -> bool:
         """Put what is new into the outbox; false if it is full and may drop nothing."""
-        dropped = 0
+        dropped, after = 0, self._after
         for arrival in arrivals:
-            if arrival.position is not None and arrival.position.offset <= self._after:
+            if after is not None and not arrival.is_after(after):
                 continue
             count = outbox.add(arrival)
             if count is None:
@@ -157,7 +157,7 @@ class Seat(Subscriber):
         self._catching_up = False
         if self.outbox is not None:
             if page is not None:
-                self.outbox.skip_until(self._after)
+                self.outbox.skip_until(page.position)
             self._pump()
 
     # Publications
@@ -196,8 +196,8 @@ class Seat(Subscriber):
         except Exception:
             self.fail()
             return
-        if self.topic.passed_on(self._after):
-            self.outbox = None
+        if self._after is None or self.topic.passed_on(self._after):
+            self._after = self.outbox = None
             self.topic.speed_up(self)
 
     def fail(self) -> None:
@@ -240,7 +240,7 @@ class Subscription(Subscriber, Generic[T]):
     def start(self, page: Page | None) -> None:
         super().start(page)
         if page is not None:
-            self.outbox.skip_until(self._after)
+            self.outbox.skip_until(page.position)
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
         if not self._lost and not self._keep(self.outbox, arrivals):

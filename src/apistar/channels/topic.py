@@ -45,7 +45,6 @@ class Topic:
 
     __slots__ = (
         "_fast",
-        "_flushed",
         "_history",
         "_hub",
         "_pending",
@@ -78,7 +77,6 @@ class Topic:
         self._slow: dict[Subscriber, None] | None = None
         self._pending: list[Arrival] | None = None
         self._pending_bytes = 0
-        self._flushed = 0
         self._waiters: list[asyncio.Future[None]] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -220,9 +218,15 @@ class Topic:
             self._slow = self._slow or None
             self._fast[seat] = None
 
-    def passed_on(self, offset: int) -> bool:
-        """Whether everything up to an offset has been handed on."""
-        return self._flushed >= offset
+    def passed_on(self, position: Position) -> bool:
+        """Whether everything up to a position has been handed on."""
+        here = self.stream.position
+        return (
+            self._pending is None
+            and here is not None
+            and here.epoch == position.epoch
+            and here.offset >= position.offset
+        )
 
     # Publications
 
@@ -245,9 +249,6 @@ class Topic:
         arrivals, self._pending = self._pending, None
         if arrivals is None:
             return
-        position = arrivals[-1].position
-        if position is not None:
-            self._flushed = position.offset
         wire: Wire | None = None
         prepared: Prepared | None = None
         made: dict[Wire, Prepared] = {}
