@@ -304,6 +304,7 @@ class Topic:
         log.warning("publications of %r are lost to %d subscribers here", self.name, self.users)
         for subscriber in (*self._fast, *(self._slow or ())):
             if subscriber.position is not None:
+                self.remove(subscriber)  # a Close takes its time, and what comes meanwhile would show the gap first
                 subscriber.lose()
 
     def check(self) -> None:
