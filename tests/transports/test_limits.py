@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from apistar.exceptions import WebSocketDisconnect
 from apistar.limits import Limits
 from apistar.observer import Observer
 from apistar.transports.native import NativeTransport
+from apistar.transports.picows_connection import feed
 from apistar.transports.transport import Initiator
 from tests.transports.wire import TIME_LIMIT_S, Client, echo, frame, pair, serving, until
 
@@ -37,6 +39,28 @@ async def test_message_is_refused_at_its_header_before_its_bytes_come(first: int
         assert await client.read_close() == (1009, "message exceeds max_message_bytes of 1000")
         assert native.ending is not None
         assert native.ending.initiator is Initiator.LOCAL
+
+
+@pytest.mark.parametrize("first", [0x81, 0x82])
+@pytest.mark.parametrize("before", [b"", frame(0x81, b"hello")])
+async def test_rest_of_a_message_that_is_refused_is_dropped_even_if_it_is_read_at_once(
+    first: int, before: bytes
+) -> None:
+    async with pair(Limits(max_message_bytes=1000)) as (native, _, client):
+        if before:
+            client.send(before)
+            assert await native.receive() == "hello"
+        whole = frame(first, bytes(1001)) + frame(0x81, b"behind it")
+        tcp = native._tcp
+        assert tcp is not None
+        for piece in (whole[:8], whole[8:]):  # uvloop reads on before the loop's next round
+            protocol: Any = tcp.get_protocol()
+            if hasattr(protocol, "get_buffer"):
+                feed(protocol, memoryview(piece))
+            else:
+                protocol.data_received(piece)
+        assert native.receive_nowait() is None
+        assert await client.read_close() == (1009, "message exceeds max_message_bytes of 1000")
 
 
 async def test_fragments_are_refused_with_the_one_that_is_too_much() -> None:

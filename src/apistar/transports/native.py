@@ -224,6 +224,10 @@ class NativeTransport(Incoming):
         self.send_short = None
         if code == 1009:
             detail = too_big(self._limits).detail
+        # uvloop reads on before the next round of the loop, and picows would go on where it failed: with the payload of
+        # the frame that is too large, for one. From now on what comes is ours to drop.
+        if self._tcp is not None:
+            self._tcp.set_protocol(cast(asyncio.BaseProtocol, self))
         # The frame before the faulty one is delivered after this call, and its answer must leave before our Close.
         self._loop.call_soon(self._fail, code, truncate_reason(detail[:1].lower() + detail[1:]))
 
