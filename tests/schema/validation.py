@@ -18,9 +18,10 @@ SCRIPT = """
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 const { Parser } = createRequire(process.argv[1] + '/')('@asyncapi/parser');
+const parser = new Parser();
 const verdicts = [];
 for (const text of JSON.parse(readFileSync(0, 'utf8'))) {
-  const found = await new Parser().parse(text);
+  const found = await parser.parse(text);
   verdicts.push({
     parsed: found.document !== undefined,
     diagnostics: found.diagnostics.map(one => ({ code: one.code, message: one.message, path: one.path.join('.') })),
