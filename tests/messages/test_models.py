@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import pydantic
 import pytest
 
 from apistar.exceptions import EncodeError, InvalidMessage, UnsupportedType
-from apistar.messages import JSON, MSGPACK
+from apistar.messages import JSON, MSGPACK, Codec
 
 
 class Item(pydantic.BaseModel):
@@ -48,7 +48,7 @@ class Bag(pydantic.BaseModel):
 def test_messages_never_imports_pydantic_by_itself() -> None:
     code = """
 import sys, msgspec
-from apistar.messages import JSON, MSGPACK
+from apistar.messages import JSON, MSGPACK, Codec
 from apistar.messages.description import describe
 class Say(msgspec.Struct): text: str
 for codec in (JSON, MSGPACK):
@@ -126,3 +126,71 @@ def test_validators_own_error_passes_through() -> None:
 
     with pytest.raises(KeyError):
         JSON.decoder(Careless)('{"name": "x"}')
+
+
+class TwoFaced(pydantic.BaseModel):
+    """Is read under one name and written under another, with a field that nobody may send."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+    amount: int = pydantic.Field(validation_alias="in", serialization_alias="out")
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def double(self) -> int:
+        return self.amount * 2
+
+
+def money() -> TwoFaced:
+    return TwoFaced.model_validate({"in": 3})
+
+
+class Wallet(msgspec.Struct):
+    money: TwoFaced
+    number: int = 1
+
+
+@pytest.mark.parametrize(
+    ("tp", "wrap"),
+    [
+        (TwoFaced, lambda model: model),
+        (TwoFaced | None, lambda model: model),
+        (list[TwoFaced], lambda model: [model]),
+        (dict[str, TwoFaced], lambda model: {"a": model}),
+        (Wallet, lambda model: Wallet(model)),
+        (list[Wallet], lambda model: [Wallet(model)]),
+    ],
+    ids=["model", "optional", "list", "dict", "Struct", "list of Structs"],
+)
+@pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=["json", "msgpack"])
+def test_model_that_is_written_as_it_is_not_read_may_be_sent(codec: Codec, tp: object, wrap: Any) -> None:
+    data = codec.encoder(tp)(wrap(money()))
+    assert b"out" in data
+    assert b"double" in data
+
+
+@pytest.mark.parametrize(
+    ("tp", "value", "says"),
+    [
+        (
+            Wallet,
+            Wallet(cast("TwoFaced", "x")),
+            "cannot send a value that is no Wallet: $.money: expected TwoFaced, got str",
+        ),
+        (
+            Wallet,
+            Wallet(money(), cast("int", "x")),
+            "cannot send a value that is no Wallet: $.number: expected int, got str",
+        ),
+        (
+            list[TwoFaced],
+            ["x"],
+            "cannot encode a value of type list: $[0]: input should be a valid dictionary or instance of TwoFaced",
+        ),
+        (Item, Item.model_construct(name=3), "cannot encode a value of type Item: name: expected str"),
+    ],
+    ids=["no model", "beside a model", "in a list", "in a model"],
+)
+def test_value_that_is_wrong_beside_or_inside_a_model_is_not_sent(tp: object, value: object, says: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        JSON.encoder(tp)(value)
+    assert str(caught.value) == says

@@ -54,6 +54,10 @@ class Codec(ABC):
     def reader(self, tp: object) -> Callable[[Data], object]:
         """Decode without translating errors; any `ValueError`, as msgspec's are, means a message that does not fit."""
 
+    def checker(self, tp: object) -> Callable[[Data], object]:
+        """Decode what `writer()` made, to check it; a reader that validates models anew may leave that out here."""
+        return self.reader(tp)
+
     @abstractmethod
     def writer(self) -> Callable[[object], bytes]:
         """Encode any value without checking its type; pydantic's models included (`models.dump`)."""
@@ -96,7 +100,11 @@ def _decoder(codec: Codec, tp: object) -> Decoder[object]:
 
 @lru_cache(maxsize=1024, typed=True)
 def _encoder(codec: Codec, tp: object) -> Encoder[object]:
-    return guard_encoder(tp, models.writer(codec, tp) or codec.writer(), codec.decoder(tp))
+    guard_type(tp)
+    write = models.writer(codec, tp)
+    if write is not None:
+        return guard_encoder(tp, write, None)
+    return guard_encoder(tp, codec.writer(), guard_decoder(codec, tp, codec.checker(tp)))
 
 
 def _shared(build: _lru_cache_wrapper[R], codec: Codec, tp: object) -> R:

@@ -32,6 +32,9 @@ class JSONCodec(Codec):
     def reader(self, tp: object) -> Callable[[Data], object]:
         return msgspec.json.Decoder(tp, dec_hook=models.load).decode
 
+    def checker(self, tp: object) -> Callable[[Data], object]:
+        return msgspec.json.Decoder(tp, dec_hook=models.vouched).decode
+
     def writer(self) -> Callable[[object], bytes]:
         return msgspec.json.Encoder(enc_hook=models.dump).encode
 

@@ -82,11 +82,28 @@ def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
     """The writer of a type made of models; `None` for any other type."""
     if not holds_model(tp):
         return None
-    write, dump_python = codec.writer(), adapter(tp).dump_python
-    if _is_json(codec):
-        dump_json = adapter(tp).dump_json
-        return lambda value: dump_json(value, by_alias=True, warnings="error")
-    return lambda value: write(dump_python(value, by_alias=True, warnings="error"))
+    write, reader_of = codec.writer(), adapter(tp)
+    dump_json, dump_python, validate = reader_of.dump_json, reader_of.dump_python, reader_of.validate_python
+
+    def check(value: object) -> None:
+        """Instances stay as they are, and nothing else is one: pydantic writes a model of another class as it comes."""
+        import pydantic
+
+        try:
+            validate(value, strict=True)
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
+            raise ValueError(f"${place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+    def write_model(value: object) -> bytes:
+        if not is_model(type(value)):
+            check(value)
+        if _is_json(codec):
+            return dump_json(value, by_alias=True, warnings="error")
+        return write(dump_python(value, by_alias=True, warnings="error"))
+
+    return write_model
 
 
 def _is_json(codec: Codec) -> bool:
@@ -175,11 +192,24 @@ def load(tp: type, value: object) -> object:
     raise TypeError(f"cannot decode {spell(tp)}")
 
 
+def vouched(tp: type, value: object) -> object:
+    """
+    Hook of the decoders that check what was encoded: any model of the class.
+
+    Pydantic checked it when it was written, and what is written need not read back: names and fields may differ.
+    """
+    if is_model(tp):
+        if isinstance(value, dict) or (hasattr(tp, "__pydantic_root_model__") and tp.__pydantic_root_model__):
+            return object.__new__(tp)
+        raise ValueError(f"expected {spell(tp)}, got {spell(type(value))}")
+    return load(tp, value)
+
+
 def dump(value: object) -> object:
     """Hook of msgspec's encoders: what can be encoded in place of a model, or of an instance of `class Name(str)`."""
     if is_model(type(value)):
         model = cast("pydantic.BaseModel", value)
-        return model.__pydantic_serializer__.to_python(model, mode="json", by_alias=True)
+        return model.__pydantic_serializer__.to_python(model, mode="json", by_alias=True, warnings="error")
     match value:
         case str():
             return str.__str__(value)

@@ -31,6 +31,9 @@ class MsgpackCodec(Codec):
         decode = msgspec.msgpack.Decoder(tp, dec_hook=models.load).decode
         return cast("Callable[[Data], object]", decode)  # a str raises TypeError, which the guard turns into 1003
 
+    def checker(self, tp: object) -> Callable[[Data], object]:
+        return cast("Callable[[Data], object]", msgspec.msgpack.Decoder(tp, dec_hook=models.vouched).decode)
+
     def writer(self) -> Callable[[object], bytes]:
         return msgspec.msgpack.Encoder(enc_hook=models.dump).encode
 

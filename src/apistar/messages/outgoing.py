@@ -9,6 +9,7 @@ comparison is enough.
 from __future__ import annotations
 
 import enum
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -26,12 +27,15 @@ from .spelling import members, spell, strip
 ENCODE_FAULTS: Final = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
 """No encoding for a value, an integer out of range, a lone surrogate, a value that contains itself."""
 
+_WARNING: Final = re.compile(
+    r"\s*\w+\((?P<says>.*?)(?: - serialized value .*?)?(?: \[(?:field_name='(?P<name>.*?)', )?input_.*)?\)(?:\n|$)"
+)
 _SCALARS: Final = frozenset({str, bytes, int, bool, types.NoneType, datetime, date, time, timedelta, Decimal, UUID})
 _INSTANCES: Final[dict[object, tuple[type, ...]]] = {float: (float, int), bytes: (bytes, bytearray, memoryview)}
 
 
 def guard_encoder(
-    tp: object, write: Callable[[object], bytes], decode: Callable[[bytes], object]
+    tp: object, write: Callable[[object], bytes], decode: Callable[[bytes], object] | None
 ) -> Callable[[object], bytes]:
     """
     Wrap a codec's writer so that it takes values of the type and nothing else.
@@ -39,7 +43,7 @@ def guard_encoder(
     Args:
         tp: The outgoing type.
         write: Encodes any value.
-        decode: The guarded decoder of the same type and codec, for the values that need the slow check.
+        decode: Decodes what was written, to check it; `None` where `write` checks.
     """
     trusted, instances = trusted_classes(tp), instance_classes(tp)
 
@@ -51,7 +55,7 @@ def guard_encoder(
             data = write(value)
         except ENCODE_FAULTS as error:
             raise _unencodable(value, error) from error
-        if not vouched:
+        if not vouched and decode is not None:
             try:
                 decode(data)
             except InvalidMessage as error:
@@ -106,5 +110,14 @@ def _vouches(cls: type) -> bool:
 
 def _unencodable(value: object, error: Exception) -> EncodeError:
     says = f"cannot encode a value of type {spell(type(value))}"
-    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).strip().partition("\n")[0]
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(str(error).strip())
     return EncodeError(says if reason == says else f"{says}: {reason}")
+
+
+def _reason(text: str) -> str:
+    """The first line; of pydantic's warnings the first of them."""
+    first, _, rest = text.partition("\n")
+    if matched := _WARNING.match(rest):
+        says = matched["says"].replace("`", "")
+        return (f"{matched['name']}: " if matched["name"] else "") + says[:1].lower() + says[1:]
+    return first
