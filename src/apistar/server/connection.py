@@ -107,9 +107,11 @@ class Connection:
         Args:
             left_s: What is left of the time for the handshake.
         """
-        service = self._service
+        service, scope = self._service, cast(Scope, self._scope)
         service.wheel.schedule(self, left_s, service.loop)
-        running = service.app(cast(Scope, self._scope), self.receive, self.send)
+        forwarded = any(name in _FORWARDING_HEADERS for name, _ in scope["headers"])
+        app = service.app if forwarded else service.unforwarded_app
+        running = app(scope, self.receive, self.send)
         coroutine = cast(
             "CoroutineType[object, object, None]", running if type(running) is CoroutineType else _awaited(running)
         )
@@ -188,6 +190,9 @@ class Connection:
         refusing = service.loop.create_task(self.transport.reject(*(denial or FAULT)))
         service.tasks.add(refusing)
         refusing.add_done_callback(service.tasks.discard)
+
+
+_FORWARDING_HEADERS: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
 
 
 async def _awaited(awaitable: Awaitable[None]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from ..transports.opening import Handshake
@@ -20,6 +21,9 @@ from ..transports.transport import HeaderList
 
 MAX_SUBPROTOCOLS: Final = 64
 """Offers of one client. Registered applications offer one to five; a thousand is an attack on whoever compares."""
+
+SHORT_HOST_BYTES: Final = 64
+"""Of a host whose check is remembered; a server has few names, and each request says one of them."""
 
 Headers: TypeAlias = "list[tuple[bytes, bytes]]"
 
@@ -43,6 +47,11 @@ class Refused(Exception):
 
 def is_host(value: bytes) -> bool:
     """Whether a Host field value has the form of RFC 9110 §7.2: a name or an address, and perhaps a port."""
+    return _is_short_host(value) if len(value) <= SHORT_HOST_BYTES else _HOST.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=64)
+def _is_short_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -47,6 +48,7 @@ class Server(UvicornServer):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled: asyncio.Event | None = None
         self._watchdog: Watchdog | None = None
+        self._owns_process = False
 
     # Signals
 
@@ -77,6 +79,7 @@ class Server(UvicornServer):
             self._loop.call_soon_threadsafe(self._signalled.set)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
+        self._owns_process = threading.current_thread() is threading.main_thread()
         if self.config.workers > 1 or self.config.reload:
             _end_with_parent()
         try:
@@ -94,6 +97,10 @@ class Server(UvicornServer):
             logger.error("cannot listen: %s", error.strerror or error)
             await self.lifespan.shutdown()
             sys.exit(STARTUP_FAILURE)
+        if self._owns_process:
+            # What start-up made stays; the collector need not look at it again and again (benchmarks, `churn`).
+            gc.collect()
+            gc.freeze()
         if self.started and sockets and self.config.workers == 1:
             self.config.announce(sockets[0])
 

@@ -42,6 +42,7 @@ class Service:
     Attributes:
         limits: Of handshakes, before the application knows the route.
         session_limits: Of connections that the application uses through `receive` and `send`.
+        unforwarded_app: What is called for a request without a proxy's headers.
         websockets: All connections that were upgraded, from the request to the end of TCP.
         draining: The process is about to end; whoever still asks for an upgrade is sent away.
     """
@@ -65,6 +66,7 @@ class Service:
         "server_state",
         "session_limits",
         "tasks",
+        "unforwarded_app",
         "websockets",
         "wheel",
     )
@@ -85,6 +87,8 @@ class Service:
         self.loop = loop
         self.wheel: Wheel = wheel_of(loop)
         self.app = cast(ASGIApp, config.loaded_app)
+        # The layer for forwarded requests does nothing for others, but stands in the way of each message.
+        self.unforwarded_app = cast(ASGIApp, self.app.app) if type(self.app) is ProxyHeadersMiddleware else self.app
         self.connections = cast("set[object]", server_state.connections)
         self.tasks = server_state.tasks
         self.websockets: set[Connection] = set()

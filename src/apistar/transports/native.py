@@ -67,6 +67,7 @@ class NativeTransport(Incoming):
         "_on_end",
         "_owner",
         "_waiters",
+        "_wheel",
         "bucket",
     )
 
@@ -88,6 +89,7 @@ class NativeTransport(Incoming):
     ) -> None:
         super().__init__(loop, tcp)
         self.bucket: Bucket | None = None
+        self._wheel = wheel_of(loop)
         self._handshake: Handshake | None = handshake
         self._owner = owner
         self._on_end: OnEnd | None = None
@@ -204,7 +206,7 @@ class NativeTransport(Incoming):
         self._handshake = self._held = None
         if self.ending is None:
             self._end(Ending(1006, "", Initiator.PEER))
-        wheel_of(self._loop).forget(self)
+        self._wheel.forget(self)
         self._limits = DEFAULTS
         for waiter in self._closers or ():
             if not waiter.done():
@@ -291,7 +293,7 @@ class NativeTransport(Incoming):
         if self._backlog is not None and self._backlog.stuck_since is not None:
             delay_s = min(self._limits.send_timeout_s / 4, delay_s or self._limits.send_timeout_s)
         if delay_s is not None:
-            wheel_of(self._loop).schedule(self, delay_s, self._loop)
+            self._wheel.schedule(self, delay_s, self._loop)
 
     def _progress(self) -> tuple[object, object]:
         """Changes when bytes of a frame come that is not whole yet, or when the peer takes what we wrote."""
@@ -301,7 +303,7 @@ class NativeTransport(Incoming):
     def _expire_in(self, delay_s: float) -> None:
         self._close_at = self._loop.time() + delay_s
         if self._tcp is not None:
-            wheel_of(self._loop).schedule(self, delay_s, self._loop)
+            self._wheel.schedule(self, delay_s, self._loop)
 
     def _answer_ping(self, payload: bytes) -> None:
         if self._backlog is not None and self._backlog.blocked:

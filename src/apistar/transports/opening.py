@@ -8,9 +8,9 @@ Sources: RFC 6455 §4.2.2 (the 101), RFC 9110 §5.5 (field values), RFC 9112 §9
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -59,7 +59,7 @@ def switching_protocols(
     Raises:
         UsageError: If a header cannot be sent, or is one that the handshake sets itself.
     """
-    accept = base64.b64encode(hashlib.sha1(handshake.key + GUID, usedforsecurity=False).digest())
+    accept = b2a_base64(hashlib.sha1(handshake.key + GUID, usedforsecurity=False).digest(), newline=False)
     lines = [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
         accept,
