@@ -74,4 +74,5 @@ app = ASyncApp(
     ],
     broker=os.environ.get("BROKER", "memory://"),
     ready_url="/ready",
+    title="Rooms",
 )

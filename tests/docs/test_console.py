@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -489,6 +490,22 @@ def test_python_snippet_runs_and_talks(reader: Reader) -> None:
     code = snippet(reader, "Python").replace("for message in websocket", "for message in [websocket.recv(timeout=10)]")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
     assert json.loads(done.stdout)["text"] == "hello", done.stderr
+
+
+def test_apistar_ws_snippet_connects_as_the_page_does(reader: Reader) -> None:
+    reader.open("packed")
+    reader.write("authorization", "Bearer it's")
+    reader.write("Offered,", "json")
+    done = subprocess.run(
+        ["bash", "-c", f"{snippet(reader, 'apistar ws')} --plain"],
+        input='{"type": "say", "text": "from a terminal"}\n',
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )
+    assert "from a terminal" in done.stdout, done.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")

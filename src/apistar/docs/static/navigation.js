@@ -33,7 +33,7 @@ export class Navigation {
   }
 
   #type(name) {
-    return this.#item(element("a", { href: typeLink(name) }, element("span.path", {}, name)), name);
+    return this.#item(element("a", { href: typeLink(name) }, element("span.path", {}, this.api.schemas.label(name))), name);
   }
 
   #item(link, text, operation = null, lamp = null) {

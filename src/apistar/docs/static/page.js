@@ -37,7 +37,7 @@ class Page {
       title = `${this.operation.method} ${this.operation.path} · ${title}`;
     } else if (kind === "type" && Object.hasOwn(this.api.schemas.definitions, key)) {
       this.main.replaceChildren(typePage(key, this.api));
-      title = `${key} · ${title}`;
+      title = `${this.api.schemas.label(key)} · ${title}`;
     } else if (kind === "sockets") {
       this.#showSockets();
       title = `Sockets · ${title}`;

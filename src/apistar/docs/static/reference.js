@@ -17,7 +17,7 @@ export function pathText(path) {
 
 /** How a type reads, each name a link to its definition. */
 export function typeText(schema, schemas) {
-  return element("code.type", {}, schemas.spelled(schema).map((part) => (part.name ? element("a", { href: typeLink(part.name) }, part.name) : part)));
+  return element("code.type", {}, schemas.spelled(schema).map((part) => (part.name ? element("a", { href: typeLink(part.name) }, schemas.label(part.name)) : part)));
 }
 
 export function head(operation) {
@@ -92,7 +92,7 @@ function messages(title, list, schemas, nothing) {
       return element(
         "article.message-type",
         {},
-        element("h3", {}, name ? element("a", { href: typeLink(name) }, message.name) : message.name, element("span.carrier", {}, message.text ? "text" : "binary"), message.deprecated ? element("span.deprecated", {}, "deprecated") : null),
+        element("h3", {}, name ? element("a", { href: typeLink(name) }, schemas.label(name)) : message.name, element("span.carrier", {}, message.text ? "text" : "binary"), message.deprecated ? element("span.deprecated", {}, "deprecated") : null),
         message.summary ? element("p", {}, inline(message.summary)) : null,
         prose(message.description),
         members(message.schema, schemas),
@@ -127,7 +127,7 @@ export function members(schema, schemas) {
 function topics(operation, schemas) {
   if (!operation.topics?.length) return null;
   const facts = ({ history, presence, numbered }) => [
-    history && `remembers ${history.size ?? "the last"}${history.ttl_s ? ` for ${history.ttl_s} s` : ""}`,
+    history && `remembers ${history.size} publications for ${history.ttl_s} s`,
     presence && "knows who is there",
     numbered && "publications are numbered",
   ];
@@ -141,7 +141,7 @@ function topics(operation, schemas) {
         topic.summary ? element("p", {}, inline(topic.summary)) : null,
         prose(topic.description),
         element("p.note", {}, facts(topic).filter(Boolean).join(" · ")),
-        topic.messages.map((message) => element("p.alias", {}, message.name === schemas.text(message.schema) ? null : element("b", {}, message.name), typeText(message.schema, schemas), message.summary ? element("span", {}, inline(message.summary)) : null)),
+        topic.messages.map((message) => element("p.alias", {}, typeText(message.schema, schemas), message.summary ? element("span", {}, inline(message.summary)) : null)),
       ),
     ),
   );
@@ -188,7 +188,7 @@ export function typePage(name, api) {
     "article.page",
     {},
     element("p.crumb", {}, "Type"),
-    element("h1", {}, name),
+    element("h1", {}, api.schemas.label(name)),
     prose(definition.description),
     members({ $ref: `#/components/schemas/${name}` }, api.schemas),
     section("An example", element("pre.code", { tabindex: "0" }, JSON.stringify(api.schemas.sample(definition), null, 2))),

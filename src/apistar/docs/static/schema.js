@@ -26,6 +26,12 @@ export class Schemas {
     return name !== null && name in this.definitions ? name : null;
   }
 
+  /** What a definition is called where it is read: `Page[Order]`, which no document may name so. */
+  label(name) {
+    const { title } = this.definitions[name];
+    return typeof title === "string" && /^[\w.]+\[.*\]$/.test(title) ? title : name;
+  }
+
   /** The schema itself, or what it refers to with what stands beside the reference. */
   resolve(schema) {
     const name = this.nameOf(schema);
@@ -65,7 +71,7 @@ export class Schemas {
   /** The same in one text. */
   text(schema) {
     return this.spelled(schema)
-      .map((part) => part.name ?? part)
+      .map((part) => (part.name ? this.label(part.name) : part))
       .join("");
   }
 

@@ -29,8 +29,12 @@ export class SocketPanel extends Panel {
       element("summary", {}, element("span.method.ws", {}, "WS"), this.target),
       element("form", { onsubmit: (event) => this.#connect(event), "aria-label": "Connect" }, this.fields.element, element("div.actions", {}, this.connectButton)),
     );
-    const types = typed(this.operation.incoming);
-    this.message = new Message(types, this.api.schemas, () => this.composer?.update());
+    const published = (this.operation.topics ?? []).flatMap((topic) => topic.messages);
+    this.types = {
+      sent: this.#named(this.operation.incoming),
+      received: this.#named([...this.operation.outgoing, ...published]),
+    };
+    this.message = new Message(this.types.sent, this.api.schemas, () => this.composer?.update());
     this.composer = new Composer(this.message, (data) => this.connection.send(data));
     this.code = element("input.short", { type: "number", value: "1000", min: "1000", max: "4999", "aria-label": "Close code", title: "A page may close with 1000, and 3000 to 4999" });
     this.reason = element("input", { placeholder: "reason", "aria-label": "Close reason", autocomplete: "off" });
@@ -98,9 +102,16 @@ export class SocketPanel extends Panel {
     this.setState(this.element.dataset.state, words);
   }
 
+  /** Message types under the names that are read. */
+  #named(messages) {
+    const { schemas } = this.api;
+    const label = ({ name, schema }) => (schemas.nameOf(schema) ? schemas.label(schemas.nameOf(schema)) : name);
+    return typed(messages).map((message) => ({ ...message, name: label(message) }));
+  }
+
   /** The type of a message of this route. */
   #typeOf(direction, value) {
-    const messages = typed(direction === "sent" ? this.operation.incoming : [...this.operation.outgoing, ...(this.operation.topics ?? []).flatMap((topic) => topic.messages)]);
+    const messages = this.types[direction] ?? [];
     if (value === undefined || !messages.length) return null;
     if (messages.length === 1) return messages[0];
     return messages.find((one) => tagOf(one.schema, value, this.api.schemas)) ?? messages.find((one) => !faults(value, one.schema, this.api.schemas).length) ?? null;
