@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.validate import validator
+
 import httpx
 import pytest
 
@@ -50,3 +54,53 @@ def test_app_refuses_async_work_with_its_chain() -> None:
 
     with pytest.raises(ConfigurationError, match=r"sync .* → User .* is async; an App runs sync components"):
         App([Route("/", "GET", sync)], [Users()])
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def rows() -> http.StreamingResponse:
+    return http.StreamingResponse((f"{number}\n" * 1000 for number in range(5)), media_type="text/plain")
+
+
+def same(body: http.Body[bytes]) -> bytes:
+    return body
+
+
+def fails() -> None:
+    raise ValueError("secret")
+
+
+def nothing() -> None:
+    return None
+
+
+def test_app_runs_on_a_wsgi_server_that_checks_every_rule() -> None:
+    app = App(
+        [
+            Route("/rows", "GET", rows),
+            Route("/same", "POST", same),
+            Route("/hello/{name}", "GET", hello),
+            Route("/fails", "GET", fails),
+            Route("/nothing", "GET", nothing),
+        ]
+    )
+    with make_server("127.0.0.1", 0, validator(app), handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
+                assert client.get("/rows").text == "".join(f"{number}\n" * 1000 for number in range(5))
+                assert client.post("/same", content=b"x" * 100_000).content == b"x" * 100_000
+                assert client.get("/hello/Zo%C3%AB").json()["hello"] == "Zoë"
+                assert client.head("/hello/ada").headers["content-type"] == "application/json"
+                assert client.get("/hello/a%2fb").status_code == 404
+                answer = client.get("/fails")
+                assert (answer.status_code, "secret" in answer.text) == (500, False)
+                assert client.get("/nothing").status_code == 204
+                assert client.delete("/nothing").status_code == 405
+        finally:
+            server.shutdown()
+            thread.join()

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from apistar import ASyncApp, Component, Include, Route, WebSocket, http
-from apistar.exceptions import Forbidden, WebSocketDisconnect
+from apistar.exceptions import ConcurrentReceive, Forbidden, WebSocketDisconnect, WebSocketProtocolError
 from apistar.types import Scope
 
 LOG_MARK: Final = "[app]"
@@ -152,6 +152,43 @@ async def works_on(ws: WebSocket, name: str, tasks: asyncio.TaskGroup) -> None:
     endings[name].append(["ran to its end"])
 
 
+async def forbids_after(ws: WebSocket) -> None:
+    await ws.connect()
+    raise Forbidden("not you")
+
+
+async def blames(ws: WebSocket) -> None:
+    await ws.connect()
+    raise WebSocketProtocolError("ü" * 100, 4001)
+
+
+async def blames_before(ws: WebSocket) -> None:
+    raise WebSocketProtocolError("not like this")
+
+
+async def refuses(ws: WebSocket) -> None:
+    await ws.connect(close=True, close_code=4001)
+
+
+async def returns(ws: WebSocket) -> None:
+    await ws.connect()
+
+
+async def speaks_too_early(ws: WebSocket) -> None:
+    await ws.send("early")
+
+
+async def receives_twice(ws: WebSocket) -> None:
+    await ws.connect()
+    first = asyncio.ensure_future(ws.receive())
+    await asyncio.sleep(0)
+    try:
+        await ws.receive()
+    except ConcurrentReceive:
+        await ws.send("refused")
+    await ws.send(await first)
+
+
 async def fails(ws: WebSocket) -> None:
     await ws.connect()
     raise ValueError(SECRET)
@@ -232,6 +269,13 @@ app = ASyncApp(
                 Route("/sends/{name}", handler=sends),
                 Route("/waits/{name}", handler=waits),
                 Route("/works-on/{name}", handler=works_on),
+                Route("/forbids-after", handler=forbids_after),
+                Route("/blames", handler=blames),
+                Route("/blames-before", handler=blames_before),
+                Route("/refuses", handler=refuses),
+                Route("/returns", handler=returns),
+                Route("/speaks-too-early", handler=speaks_too_early),
+                Route("/receives-twice", handler=receives_twice),
                 Route("/fails", handler=fails),
                 Route("/fails-before", handler=fails_before),
                 Route("/returns-before", handler=returns_before),

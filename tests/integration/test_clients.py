@@ -172,6 +172,9 @@ def test_handler_sees_the_handshake(server: Server) -> None:
         ("/deny", 401, {"why": "no token"}),
         ("/forbid", 403, {"title": "Forbidden", "status": 403, "detail": "not you"}),
         ("/returns-before", 403, {"title": "Forbidden", "status": 403, "detail": "Forbidden"}),
+        ("/refuses", 403, None),
+        ("/blames-before", 400, {"title": "Bad Request", "status": 400, "detail": "not like this"}),
+        ("/speaks-too-early", 500, None),
         ("/fails-before", 500, {"title": "Internal Server Error", "status": 500, "detail": "Internal Server Error"}),
         ("/nothing", 404, {"title": "Not Found", "status": 404, "detail": "no WebSocket is at /ws/nothing"}),
         ("/handshake/lobby/x", 404, None),
@@ -201,9 +204,25 @@ def test_client_learns_the_servers_code_and_reason(server: Server, code: int) ->
         assert ended(client) == (code, "Zoë")
 
 
-def test_fault_of_the_handler_is_a_1011_without_a_word(server: Server) -> None:
-    with connect(url(server, "/fails")) as client:
-        assert ended(client) == (1011, "")
+@pytest.mark.parametrize(
+    ("path", "code", "reason"),
+    [
+        ("/returns", 1000, ""),
+        ("/fails", 1011, ""),
+        ("/forbids-after", 4403, "Forbidden"),
+        ("/blames", 4001, "ü" * 61),  # 123 bytes, cut on a character boundary
+    ],
+)
+def test_client_sees_how_the_handler_ended(server: Server, path: str, code: int, reason: str) -> None:
+    with connect(url(server, path)) as client:
+        assert ended(client) == (code, reason)
+
+
+def test_second_task_in_receive_is_refused_and_the_first_gets_the_message(server: Server) -> None:
+    with connect(url(server, "/receives-twice")) as client:
+        assert client.recv(timeout=WAIT_S) == "refused"
+        client.send("message")
+        assert client.recv(timeout=WAIT_S) == "message"
 
 
 HANDLERS = pytest.mark.parametrize("handler", ["receives", "sends", "waits"])
