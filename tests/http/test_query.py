@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import sys
 import uuid
 from typing import Annotated, Any, Literal, NewType, Optional
 
@@ -99,3 +100,19 @@ def test_query_parameter_is_converted_to_its_type(annotation: Any, query: str, v
 def test_query_parameter_that_does_not_fit_is_a_400(annotation: Any, query: str, detail: str) -> None:
     response = client_of(annotation).get(f"/?{query}")
     assert (response.status_code, response.json()["detail"]) == (400, detail)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = …` is Python 3.12's")
+def test_parameters_may_be_named_by_the_statement_of_python_3_12() -> None:
+    namespace: dict[str, Any] = {"Meta": Meta, "Annotated": Annotated}
+    exec(
+        "type Id = int\n"
+        "type Limit = Annotated[int, Meta(ge=1)]\n"
+        "def handler(id: Id, limit: Limit, ids: list[Id] = [], maybe: Id | None = None) -> str:\n"
+        "    return repr((id, limit, ids, maybe))\n",
+        namespace,
+    )
+    client = TestClient(ASyncApp([Route("/{id}", handler=namespace["handler"])]))
+    assert client.get("/7?limit=2&ids=1&ids=2").text == "(7, 2, [1, 2], None)"
+    assert client.get("/7?limit=0").status_code == 400
+    assert client.get("/x?limit=1").status_code == 404

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import plistlib
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -183,6 +184,35 @@ def test_types_may_be_named_before_they_exist() -> None:
 
     early.__annotations__ = {"ws": WebSocket["Say", "Said"], "return": None}  # as without the __future__ import
     with client_of(early).websocket("/") as ws:
+        ws.send_json({"type": "say", "text": "hello"})
+        assert ws.receive_json() == {"type": "said", "text": "hello"}
+
+
+def test_types_of_a_socket_may_stand_behind_an_alias_or_a_note() -> None:
+    async def talk(ws: Annotated[WebSocket[Say, Said], "where they talk"]) -> None:
+        await ws.connect()
+        await ws.send(Said((await ws.receive()).text))
+
+    with client_of(talk).websocket("/") as ws:
+        ws.send_json({"type": "say", "text": "hello"})
+        assert ws.receive_json() == {"type": "said", "text": "hello"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = …` is Python 3.12's")
+def test_types_may_be_named_by_the_statement_of_python_3_12() -> None:
+    namespace: dict[str, Any] = {"Say": Say, "Leave": Leave, "Said": Said, "WebSocket": WebSocket}
+    exec(
+        "type Heard = Say | Leave\n"
+        "type Socket = WebSocket[Heard, Said]\n"
+        "async def talk(ws: Socket):\n"
+        "    await ws.connect()\n"
+        "    await ws.send(Said((await ws.receive()).text))\n",
+        namespace,
+    )
+    app = ASyncApp([Route("/", handler=namespace["talk"])])
+    [channel] = app.reference().channels
+    assert [message.name for message in channel.incoming] == ["Say", "Leave"]
+    with TestClient(app).websocket("/") as ws:
         ws.send_json({"type": "say", "text": "hello"})
         assert ws.receive_json() == {"type": "said", "text": "hello"}
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 from ..exceptions import ConfigurationError, WebSocketDisconnect
 from ..injector import Binding, BindingKind, NotApplicable
 from ..injector.signature import optional_of, words
+from ..messages.spelling import strip
 from ..routing import RouteKind
 from ..websocket import WebSocket
 from .exchange import Exchange
@@ -25,7 +26,7 @@ class WebSocketSource:
     """`ws: WebSocket`, `ws: WebSocket[In, Out]`, and `ws: WebSocket | None` for hooks of both kinds of routes."""
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
-        annotation = optional_of(parameter.annotation) or parameter.annotation
+        annotation = strip(optional_of(parameter.annotation) or parameter.annotation)
         if (get_origin(annotation) or annotation) is not WebSocket:
             if getattr(annotation, "__module__", "") == "starlette.websockets":
                 raise ConfigurationError(

@@ -23,6 +23,7 @@ from ..injector import MISSING, Injector, NotApplicable, Plan, Program, name_of,
 from ..injector.signature import hints_of, parameters_of, unwrapped, words
 from ..limits import Limits
 from ..messages.codec import Codec
+from ..messages.spelling import strip
 from ..routing import Path, Route, RouteKind
 from ..websocket import WebSocket
 from .operation import HookPlans, Operation, Style
@@ -101,7 +102,7 @@ class RouteCompiler:
             documented=documented,
             path_types={**dict.fromkeys(missing, str), **site.path_types},
             respond=_responder(route) if kind is RouteKind.HTTP else response_of,
-            connects=any(parameter.annotation is WebSocket for parameter in _parameters(route)),
+            connects=any(strip(parameter.annotation) is WebSocket for parameter in _parameters(route)),
         )
 
     def unrouted(self, kind: RouteKind) -> Operation:

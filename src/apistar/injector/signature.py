@@ -146,8 +146,14 @@ def yields(call: Callable[..., Any]) -> bool:
 
 
 def bare(annotation: Any) -> Any:
-    """An annotation without `Annotated` metadata."""
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    """An annotation without `Annotated` metadata, and what a `type X = …` stands for."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif type(annotation).__name__ == "TypeAliasType":  # Python 3.12
+            annotation = annotation.__value__
+        else:
+            return annotation
 
 
 def optional_of(annotation: Any) -> Any | None:

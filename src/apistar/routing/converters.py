@@ -59,8 +59,8 @@ def converter_of(annotation: Any, name: str, url: str) -> Converter | None:
 
 
 def _plain(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    while get_origin(annotation) is Annotated or type(annotation).__name__ == "TypeAliasType":  # Python 3.12
+        annotation = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation.__value__
     while isinstance(annotation, NewType):
         annotation = annotation.__supertype__
     members = [member for member in get_args(annotation) if member is not type(None)]
