@@ -123,7 +123,7 @@ def test_route_may_lift_a_limit_of_the_application(limited: ServerProcess) -> No
 
 
 def test_connections_past_the_routes_limit_get_503_and_when_to_come_back(tmp_path: Path) -> None:
-    """All connections of the process count, whatever their route."""
+    """A route with a limit of its own counts its own connections."""
     with serving(tmp_path, "tests.server.limited_app:app") as server:
 
         def answer() -> Answer:
@@ -133,7 +133,7 @@ def test_connections_past_the_routes_limit_get_503_and_when_to_come_back(tmp_pat
                 assert given.status == 101 or is_closed(late)
                 return given
 
-        with opened(server, b"/crowd"), opened(server, b"/echo"):
+        with opened(server, b"/crowd"), opened(server, b"/echo"), opened(server, b"/crowd"):
             refused = answer()
             assert refused.status == 503
             assert 1 <= int(refused.headers[b"retry-after"]) <= 10
