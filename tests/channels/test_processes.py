@@ -1,179 +1,242 @@
 """
-Channels over several server processes and a real Redis, while processes are killed and Redis fails.
-
-Publishers publish over HTTP, over sockets and from a script; each of the clients keeps what it saw, and `crowd.py`
-holds that to the promises.
+Several processes on one engine: presence across them, commands to all, and an engine that goes away and comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.channels.crowd import Crowd, Joined, Seen
-from tests.channels.redis_server import RedisServer, redis_server
-from tests.integration.serving import ROOT, free_port, wait_for_port
+from apistar.channels import (
+    REJOIN,
+    Channel,
+    History,
+    MemberJoined,
+    MemberLeft,
+    Position,
+    Presence,
+    PresenceEvent,
+)
+from apistar.channels import hub as hub_module
+from apistar.channels import topic as topic_module
+from apistar.channels.hub import Disconnect
+from apistar.exceptions import BrokerUnavailable, PublicationsLost
+from tests.channels.simulation import Network, socket
 from tests.transports.wire import until
 
-pytestmark = [pytest.mark.requires("redis"), pytest.mark.integration, pytest.mark.timeout(120)]
+ROOT = Path(__file__).parents[2]
 
 
-class Servers:
-    """Server processes of one application, each on a port of its own; no client is bound to one."""
+class Room(Channel[int]):
+    topic = "room:{room}"
+    history = History(size=5)
+    presence = Presence(grace_s=0.05, ttl_s=0.3)
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._running: dict[int, subprocess.Popen[str]] = {}
 
-    def ports(self) -> list[int]:
-        return list(self._running)
+class Lobby(Channel[int]):
+    topic = "lobby"
+    presence = Presence(ttl_s=0.3)
 
-    def start(self) -> None:
-        port = free_port()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "apistar", "run", "tests.channels.crowd_app:app", "--port", str(port),
-             "--log-level", "warning", "--no-access-log"],
-            cwd=ROOT,
-            env={**os.environ, "BROKER_URL": self._url},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )  # fmt: skip
-        wait_for_port(port, process)
-        self._running[port] = process
 
-    def kill(self) -> None:
-        """Kill the oldest one as `kill -9` does."""
-        port = next(iter(self._running))
-        process = self._running.pop(port)
-        process.kill()
-        process.wait()
-
-    def stop(self) -> None:
-        for process in self._running.values():
-            process.kill()
-            process.wait()
+class Plain(Channel[int]):
+    topic = "plain"
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with redis_server(tmp_path) as server:
-        yield server
+async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
+    monkeypatch.setattr(topic_module, "RETRY_S", 0.002)
+    monkeypatch.setattr(hub_module, "PAUSE_S", 0.002)
+    made = Network()
+    yield made
+    for line in made.lines:
+        line.mend()
+        if line.hub is not None:
+            await line.hub.stop()
 
 
-@contextlib.asynccontextmanager
-async def running(redis: RedisServer, processes: int, clients: int) -> AsyncIterator[tuple[Crowd, Servers]]:
-    """A crowd that follows and publishes while the block runs; then it is given time to catch up, and judged."""
-    servers = Servers(redis.url)
-    try:
-        for _ in range(processes):
-            await asyncio.to_thread(servers.start)
-        crowd = Crowd(servers.ports)
-        followers = [asyncio.ensure_future(crowd.follow()) for _ in range(clients)]
-        publishers = [
-            asyncio.ensure_future(crowd.publish_by_http("http", 0.01)),
-            asyncio.ensure_future(crowd.publish_by_http("http-2", 0.02)),
-            asyncio.ensure_future(crowd.publish_by_socket("socket", 0.01)),
-            asyncio.ensure_future(crowd.publish_by_script("script", redis.url, 0.01)),
+async def test_member_in_two_processes_leaves_with_the_last_one(network: Network) -> None:
+    (_, one), (_, other) = network.process(), network.process()
+    tabs = [await socket() for _ in range(2)]
+    async with Room(one, room=1).changes() as changes:
+        first = Room(one, room=1).join(tabs[0][0], member="ann")
+        second = Room(other, room=1).join(tabs[1][0], member="ann")
+        await first.__aenter__()
+        await second.__aenter__()
+        first.leave()
+        await asyncio.sleep(0.15)  # longer than the grace: the other seat counts
+        assert await Room(other, room=1).members() == ["ann"]
+        second.leave()
+        assert [await anext(changes), await asyncio.wait_for(anext(changes), 5)] == [
+            MemberJoined("ann"),
+            MemberLeft("ann"),
         ]
-        try:
-            await until(lambda: bool(crowd.confirmed) and all(crowd.records), "everybody joined", 30)
-            yield crowd, servers
-            before = len(crowd.confirmed)
-            await until(lambda: len(crowd.confirmed) > before + 20, "publications are made again", 30)
-            await _ended(publishers)
-            await until(crowd.caught_up, "everybody saw the newest publication", 40)
-        finally:
-            await _ended([*publishers, *followers])
-    finally:
-        servers.stop()
 
 
-async def _ended(tasks: Sequence[asyncio.Future[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        assert isinstance(outcome, asyncio.CancelledError), outcome
+async def test_members_of_a_killed_process_leave_after_the_ttl_and_those_who_live_stay(network: Network) -> None:
+    (_, one), (line, other) = network.process(), network.process()
+    (alive, _), (dying, _) = await socket(), await socket()
+    async with Room(one, room=1).changes() as changes, Room(one, room=1).join(alive, member="ann"):
+        await Room(other, room=1).join(dying, member="bob").__aenter__()
+        line.cut()  # from here on it is not heard of
+        found = [await asyncio.wait_for(anext(changes), 5) for _ in range(3)]
+        assert found == [MemberJoined("ann"), MemberJoined("bob"), MemberLeft("bob")]
+        assert await Room(one, room=1).members() == ["ann"]
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-async def test_nothing_is_lost_while_processes_are_killed(redis: RedisServer, processes: int) -> None:
-    async with running(redis, processes, 200) as (crowd, servers):
-        for _ in range(processes // 2):
-            await asyncio.sleep(1)
-            await asyncio.to_thread(servers.start)
-            await asyncio.to_thread(servers.kill)
-        await asyncio.sleep(1)
-    counts = crowd.judge()
-    assert counts["recovered"] >= 100, "who was on a process that was killed came back without a loss"
-    assert counts["seen"] > 200 * 100
-    assert 4205 not in crowd.codes, "a process that is killed concerns nobody else"
+async def test_member_is_present_again_after_the_engine_forgot(network: Network) -> None:
+    line, hub = network.process()
+    websocket, _ = await socket()
+    async with Lobby(hub).join(websocket, member="ann"):
+        network.wipe()
+        line.cut()
+        line.mend()
+        async with asyncio.timeout(5):
+            while await Lobby(hub).members() != ["ann"]:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.005)
 
 
-async def test_nothing_is_lost_while_redis_fails(redis: RedisServer) -> None:
-    async with running(redis, 2, 50) as (crowd, _):
-        for kind in ("pubsub", "normal", "pubsub"):
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(redis.kick, kind)
-        redis.pause()
-        await asyncio.sleep(1.5)
-        redis.resume()
-        await asyncio.sleep(0.5)
-        redis.kill()
-        await asyncio.sleep(0.3)
-        await asyncio.to_thread(redis.start)
-        await asyncio.sleep(0.5)
-    counts = crowd.judge()
-    assert counts["joins"] == 50, "sockets stay when Redis goes"
-    assert crowd.codes == []
+async def test_process_that_ends_lets_its_members_leave_within_the_grace(network: Network) -> None:
+    (_, one), (_, other) = network.process(), network.process()
+    websocket, _ = await socket()
+    async with Room(one, room=1).changes() as changes:
+        await Room(other, room=1).join(websocket, member="ann").__aenter__()
+        await other.stop()
+        assert [await asyncio.wait_for(anext(changes), 5) for _ in range(2)] == [MemberJoined("ann"), MemberLeft("ann")]
 
 
-async def test_redis_that_lost_its_data_is_told_to_everybody(redis: RedisServer) -> None:
-    async with running(redis, 2, 50) as (crowd, _):
-        await asyncio.sleep(0.5)
-        redis.kill()
-        redis.forget()
-        await asyncio.to_thread(redis.start)
-        await asyncio.sleep(0.5)
-        crowd.confirmed.clear()
-    assert sorted(set(crowd.codes)) == [4205]
-    counts = crowd.judge()
-    assert counts["joins"] == 100, "everybody was sent away once, and came back"
-    assert counts["recovered"] == 0
+async def test_member_is_disconnected_in_every_process(network: Network) -> None:
+    (_, one), (_, other) = network.process(), network.process()
+    (here, _), (there, _) = await socket(), await socket()
+    async with Room(one, room=1).join(here, member="ann"), Room(other, room=2).join(there, member="ann"):
+        await other.disconnect(Disconnect("ann", 4001, "out", "room:1"))
+        await until(lambda: here.close_code == 4001, "closed in the other process")
+        assert there.close_code is None
+        await one.disconnect(Disconnect("ann"))
+        await until(lambda: there.close_code == 1008, "closed in the other process")
 
 
-def _record(*events: Joined | Seen) -> Crowd:
-    crowd = Crowd(list)
-    crowd.attempted = {("p", number) for number in range(10)}
-    crowd.records = [[Joined(False, ("e", 0), None), *events], [Joined(False, ("e", 0), None)]]
-    return crowd
+async def test_word_that_is_not_understood_is_logged(network: Network, caplog: pytest.LogCaptureFixture) -> None:
+    _, hub = network.process()
+    await hub.listen_to_control()
+    await hub.broker.publish(hub_module.CONTROL, b'{"later":"version"}')
+    await until(lambda: "does not understand" in caplog.text, "it is logged")
 
 
-def test_record_without_fault_is_judged_so() -> None:
-    seen = [Seen(("e", number), ("p", number)) for number in range(1, 4)]
-    recovered = Joined(True, ("e", 3), ("e", 2))
-    assert _record(*seen[:2], recovered, seen[2]).judge() == {"seen": 3, "joins": 3, "recovered": 1}
+async def test_joined_sockets_outlive_the_broker_and_catch_up(network: Network) -> None:
+    (line, hub), (_, other) = network.process(), network.process()
+    (kept, transport), (plain, loose) = await socket(), await socket()
+    async with Room(hub, room=1).join(kept), Plain(hub).join(plain):
+        await Room(other, room=1).publish(1)
+        await until(lambda: transport.taken == [b"1"], "it works")
+        line.cut()
+        with pytest.raises(BrokerUnavailable):
+            await Room(hub, room=1).publish(0)
+        with pytest.raises(BrokerUnavailable):
+            async with Room(hub, room=2).join(kept):
+                pass
+        for number in (2, 3):
+            await Room(other, room=1).publish(number)
+            await Plain(other).publish(number)
+        assert (kept.connected, plain.connected, hub.health().available) == (True, True, False)
+        line.mend()
+        await until(lambda: transport.taken == [b"1", b"2", b"3"], "caught up")
+        await Plain(other).publish(4)
+        await until(lambda: bool(loose.taken), "it goes on")
+        assert loose.taken == [b"4"], "without history: at most once"
+    assert hub.statistics()["followers"] == 0
 
 
-@pytest.mark.parametrize(
-    ("fault", "events"),
-    [
-        ("phantom", [Seen(("e", 1), ("p", 11))]),
-        ("duplicate", [Seen(("e", 1), ("p", 1)), Seen(("e", 1), ("p", 1))]),
-        ("lost", [Seen(("e", 1), ("p", 1)), Seen(("e", 3), ("p", 3))]),
-        ("lost", [Seen(("e", 1), ("p", 1)), Joined(True, ("e", 3), ("e", 1)), Seen(("e", 3), ("p", 3))]),
-        ("recovered from elsewhere", [Seen(("e", 1), ("p", 1)), Joined(True, ("e", 1), ("e", 0))]),
-        ("another epoch", [Seen(("f", 1), ("p", 1))]),
-        ("out of order", [Seen(("e", 1), ("p", 2)), Seen(("e", 2), ("p", 1))]),
-    ],
-)
-def test_record_with_a_fault_is_found_out(fault: str, events: list[Joined | Seen]) -> None:
-    with pytest.raises(AssertionError, match=fault):
-        _record(*events).judge()
+async def test_sockets_whose_history_is_gone_are_told_to_rejoin(network: Network) -> None:
+    (line, hub), (_, other) = network.process(), network.process()
+    (kept, transport), (plain, _) = await socket(), await socket()
+    async with Room(hub, room=1).join(kept), Plain(hub).join(plain), Room(hub, room=1).subscribe() as publications:
+        await Room(hub, room=1).publish(0)
+        assert (await anext(publications)).data == 0
+        line.cut()
+        for number in range(1, 8):
+            await Room(other, room=1).publish(number)
+        line.mend()
+        await until(lambda: kept.close_code == REJOIN, "told")
+        assert kept.close_reason == "rejoin: publications were missed"
+        assert transport.taken == [b"0"]
+        assert plain.connected
+        with pytest.raises(PublicationsLost, match="the history no longer has them"):
+            await anext(publications)
+
+
+async def test_engine_that_comes_back_with_older_data_is_noticed(network: Network) -> None:
+    """A replica that was promoted counts on from where it was: its offsets were given before."""
+    line, hub = network.process()
+    websocket, transport = await socket()
+    async with Room(hub, room=1).join(websocket):
+        for number in range(3):
+            await Room(hub, room=1).publish(number)
+        await until(lambda: len(transport.taken) == 3, "delivered")
+        line.cut()
+        network.rewind("room:1", 2)
+        line.mend()
+        await until(lambda: websocket.close_code == REJOIN, "told")
+
+
+async def test_publication_that_was_lost_in_silence_is_found_by_the_check(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "CHECK_INTERVAL_S", 0.01)
+    (line, hub), (_, other) = network.process(), network.process()
+    websocket, transport = await socket()
+    async with Room(hub, room=1).join(websocket):
+        line.lossy = True
+        await Room(other, room=1).publish(1)
+        line.lossy = False
+        await until(lambda: transport.taken == [b"1"], "found")
+
+
+async def test_what_goes_on_by_itself_goes_on_after_a_fault(
+    network: Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hub_module, "CHECK_INTERVAL_S", 0.005)
+    (line, hub), (_, other) = network.process(), network.process()
+    websocket, transport = await socket()
+    async with Room(hub, room=1).join(websocket):
+        working = line.positions
+
+        async def broken(topics: Sequence[str]) -> list[Position | None]:
+            raise ValueError("a fault of ours")
+
+        monkeypatch.setattr(line, "positions", broken)
+        await until(lambda: hub.restarts > 0, "it failed")
+        monkeypatch.setattr(line, "positions", working)
+        line.lossy = True
+        await Room(other, room=1).publish(1)
+        line.lossy = False
+        await until(lambda: transport.taken == [b"1"], "it goes on")
+    assert "it goes on" in caplog.text
+    assert hub.health().restarts == hub.restarts
+
+
+async def test_member_is_not_told_of_itself(network: Network) -> None:
+    _, hub = network.process()
+    (one, transport), (other, _) = await socket(), await socket()
+    async with Room(hub, room=1).join(one, member="ann", presence=True):
+        hub.on_presence("room:1", PresenceEvent("ann", joined=True))
+        async with Room(hub, room=1).join(other, member="bob"):
+            await until(lambda: len(transport.taken) == 1, "told of the other")
+    assert transport.taken == [b'{"type":"member_joined","member":"bob"}']
+
+
+@pytest.mark.integration
+def test_workers_that_could_not_reach_each_other_do_not_start() -> None:
+    command = [sys.executable, "-m", "apistar", "run", "examples.rooms:app", "--workers", "2", "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert (
+        "2 workers cannot serve examples.rooms:app: memory:// carries publications of Room within one process" in said
+    )
+    assert 'ASyncApp(broker="redis://…")' in said
+    assert "Traceback" not in said

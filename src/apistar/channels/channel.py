@@ -190,7 +190,7 @@ class Channel(Generic[T]):
 
     def changes(self) -> Following[Changes]:
         """`async with room.changes() as changes: async for change in changes:` members who come and leave."""
-        self.needed_presence("changes()")
+        self.hub.heed(self.needed_presence("changes()"))
         return Following(self, Changes, None, disconnect)
 
     async def members(self) -> list[str]:

@@ -9,6 +9,7 @@ there is anything to look after: quiet topics are compared with the broker's pos
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
@@ -88,6 +89,8 @@ class Hub:
         self._timers: set[asyncio.TimerHandle] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._controlled: asyncio.Task[None] | None = None
+        self._shortest_ttl_s = Presence().ttl_s
+        self._sooner = asyncio.Event()
         broker.listener = self
         broker.hub = self
 
@@ -218,8 +221,11 @@ class Hub:
                     topic.check()
 
     async def _keep_members(self) -> None:
-        ttls = [roster.presence.ttl_s for roster in self._rosters.values()]
-        await asyncio.sleep(min([*ttls, Presence().ttl_s]) / KEEPS_PER_TTL)
+        sooner = self._sooner = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._shortest_ttl_s / KEEPS_PER_TTL):
+                await sooner.wait()
+                return
         for roster in list(self._rosters.values()):
             await roster.keep()
         watched = {name for name, topic in self._topics.items() if topic.watchers}
@@ -229,8 +235,15 @@ class Hub:
         """The members of a topic in this process."""
         found = self._rosters.get(topic)
         if found is None:
+            self.heed(presence)
             found = self._rosters[topic] = Roster(self, topic, presence)
         return found
+
+    def heed(self, presence: Presence) -> None:
+        """Look for members who come and go as often as a channel's times ask for."""
+        if presence.ttl_s < self._shortest_ttl_s:
+            self._shortest_ttl_s = presence.ttl_s
+            self._sooner.set()
 
     def forget_roster(self, roster: Roster) -> None:
         if roster.idle and self._rosters.get(roster.topic) is roster:

@@ -139,7 +139,9 @@ class Joining:
         size = 1 if self._member is None else len(self._member.encode("utf-8", "replace"))
         if not 0 < size <= most:
             raise UsageError(f"member has {size} bytes; 1 to max_member_bytes of {most} are allowed")
-        return channel.needed_presence("join() with a member or presence")
+        presence = channel.needed_presence("join() with a member or presence")
+        channel.hub.heed(presence)
+        return presence
 
 
 class Following(Generic[S]):
