@@ -252,6 +252,31 @@ def test_client_with_a_large_header_gets_431(server: ServerProcess) -> None:
     assert_alive(server)
 
 
+@pytest.mark.parametrize("lines", [[b"X: " + b"a" * 17_000], [b"X: a"] * 130])
+def test_client_with_a_large_head_gets_431_from_plain_uvicorn(plain: ServerProcess, lines: list[bytes]) -> None:
+    """It is not bounded while it comes, but no application sees it."""
+    assert status_of(plain, handshake(b"/echo", *lines)) == 431
+    assert_alive(plain)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        handshake(without=b"Host"),
+        handshake(b"/echo", b"Host: localhost"),
+        handshake(host=b"a.b/c?"),
+        handshake(sec_websocket_key=b"c2hvcnQ="),
+        handshake(b"/echo", b"Sec-WebSocket-Key: " + KEY),
+        handshake(method=b"POST"),
+        handshake(b"/echo", b"Content-Length: 3") + b"abc",
+        handshake(b"/echo", b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    ],
+)
+def test_client_with_a_broken_handshake_gets_400_from_plain_uvicorn(plain: ServerProcess, request_: bytes) -> None:
+    assert status_of(plain, request_) == 400
+    assert_alive(plain)
+
+
 def test_client_with_a_large_target_gets_431(server: ServerProcess) -> None:
     assert status_of(server, handshake(b"/" + b"a" * 17_000)) == 431
 

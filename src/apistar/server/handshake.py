@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from ..limits import Limits
 from ..transports.opening import Handshake
 from ..transports.transport import HeaderList
 
@@ -43,6 +44,14 @@ class Refused(Exception):
         self.detail = detail
         self.headers = headers
         super().__init__(f"{status} {detail}")
+
+
+def too_large(limits: Limits) -> Refused:
+    """The answer to a request whose head is larger than it may be."""
+    return Refused(
+        431,
+        f"the head of a request may have {limits.max_handshake_bytes} bytes and {limits.max_handshake_headers} headers",
+    )
 
 
 def is_host(value: bytes) -> bool:

@@ -29,7 +29,7 @@ from ..transports.wheel import Bucket
 from ..types import ASGIApp, Receive, Scope, Send
 from .connection import Connection
 from .farewell import Farewell, response_of
-from .handshake import Refused, check_handshake, is_host, wants_websocket
+from .handshake import Refused, check_handshake, is_host, too_large, wants_websocket
 from .service import Service, service_of
 
 NAMES: Final[dict[bytes, bytes]] = {
@@ -283,7 +283,7 @@ class HTTPProtocol(HttpToolsProtocol):
         """A head is not whole after this read of `size` bytes; httptools keeps what it has of a line."""
         self._partial_bytes = 0 if moved else self._partial_bytes + size
         if self._head_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
-            self._refuse(self._too_large_answer())
+            self._refuse(too_large(self.service.limits))
         elif self.bucket is None:
             self._start_clock()
 
@@ -303,16 +303,8 @@ class HTTPProtocol(HttpToolsProtocol):
         self.service.log.error("fault in the HTTP protocol", exc_info=cause)
         return Refused(500, "Internal Server Error")
 
-    def _too_large_answer(self) -> Refused:
-        limits = self.service.limits
-        return Refused(
-            431,
-            f"the head of a request may have {limits.max_handshake_bytes} bytes "
-            f"and {limits.max_handshake_headers} headers",
-        )
-
     def _too_large(self) -> NoReturn:
-        self._refusal = self._too_large_answer()
+        self._refusal = too_large(self.service.limits)
         raise self._refusal
 
     def _bad(self, detail: str) -> NoReturn:

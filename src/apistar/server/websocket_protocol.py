@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from ..transports.native import NativeTransport
 from .connection import Connection
 from .farewell import Farewell, response_of
-from .handshake import Headers, Refused, check_handshake
+from .handshake import Headers, Refused, check_handshake, too_large
 from .service import service_of
 
 
@@ -53,6 +53,9 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         try:
             method, target, headers, rest = parse_request(data)
+            limits = service.limits
+            if len(data) - len(rest) > limits.max_handshake_bytes or len(headers) > limits.max_handshake_headers:
+                raise too_large(limits)
             handshake = check_handshake(method, target, "1.1", headers, service.server_state.default_headers)
             service.admit()
         except Refused as refused:
