@@ -1,8 +1,8 @@
 """
 Who can carry a WebSocket: each gives the transport of a connection whose other end is a client in bytes.
 
-To run the contract over one more server, write a `Carrier` and add it to CARRIERS. What only whole processes can show
-(hypercorn, granian) is in `tests/integration/test_clients.py`.
+To run the contract over one more server, add it to CARRIERS. `ASGICarrier` does the work for servers that call an ASGI
+application in this process; `servers.py` has a function for each that serves one until its block is left.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Final, Protocol
 
-import uvicorn
-import uvicorn.server
-
-from apistar.limits import DEFAULTS, Limits
+from apistar.limits import Limits
 from apistar.observer import Observer
 from apistar.transports.asgi import ASGITransport
 from apistar.transports.transport import Ending, Transport
+from apistar.types import Receive, Scope, Send
+from tests.contracts.servers import Serving, granian, hypercorn, uvicorn_with
 from tests.transports import wire
 
 
@@ -43,10 +42,21 @@ class Pair:
         return await self.client.read_head()
 
 
+CODES: Final = "what the peer's Close said"
+HEADERS: Final = "headers of the application in the 101"
+CANCELLING: Final = "a receive() that can be cancelled"
+
+
 class Carrier(Protocol):
-    """A server."""
+    """
+    A server.
+
+    Attributes:
+        lacks: What ASGI asks for and this server does not do; tests of it leave the server out.
+    """
 
     name: str
+    lacks: frozenset[str]
 
     def pair(
         self, limits: Limits | None = None, observer: Observer | None = None, *lines: bytes
@@ -63,6 +73,7 @@ class NativeCarrier:
     """Our transport on TCP, without the HTTP side."""
 
     name = "native"
+    lacks: frozenset[str] = frozenset()
 
     @contextlib.asynccontextmanager
     async def pair(
@@ -78,58 +89,50 @@ class NativeCarrier:
 
 
 class ASGICarrier:
-    """
-    The generic transport, on uvicorn in this process.
+    """ASGI's `receive` and `send`, on one server."""
 
-    Args:
-        ws: uvicorn's name of a WebSocket protocol class.
-    """
-
-    def __init__(self, name: str, ws: str) -> None:
+    def __init__(self, name: str, serving: Serving, *lacks: str) -> None:
         self.name = name
-        self._ws = ws
+        self.lacks = frozenset(lacks)
+        self._serving = serving
 
     @contextlib.asynccontextmanager
     async def pair(
         self, limits: Limits | None = None, observer: Observer | None = None, *lines: bytes
     ) -> AsyncIterator[Pair]:
-        arrivals: asyncio.Queue[tuple[ASGITransport, list[Ending]]] = asyncio.Queue()
+        arrivals: asyncio.Queue[ASGITransport] = asyncio.Queue()
+        endings: list[Ending] = []
         over = asyncio.Event()
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "websocket":
+                return
             transport = ASGITransport(scope, receive, send)
-            endings: list[Ending] = []
-            transport.bind(endings.append, limits or DEFAULTS, observer, "/")
-            arrivals.put_nowait((transport, endings))
+            transport.bind(endings.append, limits or Limits(), observer, "/")
+            arrivals.put_nowait(transport)
             await over.wait()
 
-        config = uvicorn.Config(app, ws=self._ws, lifespan="off", log_config=None, ws_ping_interval=None)
-        config.load()
-        state = uvicorn.server.ServerState()
-        loop = asyncio.get_running_loop()
-        protocol: Any = config.http_protocol_class
-        server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
-        client = await wire.connected(server.sockets[0].getsockname()[1], *lines)
-        try:
-            transport, endings = await asyncio.wait_for(arrivals.get(), wire.TIME_LIMIT_S)
+        async with self._serving(app) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            client = wire.Client(reader, writer)
+            client.send(wire.upgrade_request(*lines))
+            async with asyncio.timeout(wire.TIME_LIMIT_S):
+                transport = await arrivals.get()
             try:
                 yield Pair(transport, client, endings)
             finally:
                 transport.abort()
-        finally:
-            over.set()
-            await client.close()
-            server.close()
-            for task in list(state.tasks):
-                task.cancel()
-            await asyncio.gather(*state.tasks, return_exceptions=True)
+                over.set()
+                await client.close()
 
 
 CARRIERS: list[Carrier] = [
     NativeCarrier(),
-    ASGICarrier("uvicorn websockets", "websockets-sansio"),
-    ASGICarrier("uvicorn wsproto", "wsproto"),
-    ASGICarrier("ours through ASGI", "apistar.server:WebSocketProtocol"),
+    ASGICarrier("ours through ASGI", uvicorn_with("apistar.server:WebSocketProtocol")),
+    ASGICarrier("uvicorn websockets", uvicorn_with("websockets-sansio")),
+    ASGICarrier("uvicorn wsproto", uvicorn_with("wsproto")),
+    ASGICarrier("hypercorn", hypercorn, CODES),
+    ASGICarrier("granian", granian, CODES, HEADERS, CANCELLING),
 ]
 
 

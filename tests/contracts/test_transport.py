@@ -19,7 +19,7 @@ from apistar.exceptions import OutboxFull, WebSocketDisconnect
 from apistar.limits import DEFAULTS, Limits
 from apistar.observer import Observer
 from apistar.transports.transport import Capability, Ending, Initiator, Prepared
-from tests.contracts.carriers import CARRIERS, Carrier, Pair, ended
+from tests.contracts.carriers import CANCELLING, CARRIERS, CODES, HEADERS, Carrier, Pair, ended
 from tests.transports.wire import TIME_LIMIT_S, frame, until
 
 BINARY, TEXT, CLOSE = 0x82, 0x81, 0x88
@@ -34,6 +34,11 @@ def carrier(request: pytest.FixtureRequest) -> Carrier:
 def needs(pair: Pair, capability: Capability) -> None:
     if capability not in pair.transport.capabilities:
         pytest.skip(f"this server has no {capability.name}")
+
+
+def wants(carrier: Carrier, what: str) -> None:
+    if what in carrier.lacks:
+        pytest.skip(f"{carrier.name} has not {what}")
 
 
 async def receive(pair: Pair) -> str | bytes:
@@ -52,17 +57,17 @@ async def test_transport_that_accepts_answers_with_101_and_the_subprotocol(carri
         assert head.startswith(b"http/1.1 101 ")
         assert b"\r\nsec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n" in head
         assert b"\r\nsec-websocket-protocol: json\r\n" in head
-        assert b"\r\nx-room: 42\r\n" in head
+        assert HEADERS in carrier.lacks or b"\r\nx-room: 42\r\n" in head
 
 
 async def test_transport_that_rejects_answers_with_http(carrier: Carrier) -> None:
     async with carrier.pair() as pair:
-        await pair.transport.reject(429, [(b"retry-after", b"7"), (b"content-length", b"5")], b"later")
+        await pair.transport.reject(429, [(b"retry-after", b"7")], b"later")
         head = (await pair.client.read_head()).lower()
         if Capability.DENIAL_RESPONSE in pair.transport.capabilities:
             assert head.startswith(b"http/1.1 429 ")
             assert b"\r\nretry-after: 7\r\n" in head
-            assert await pair.client.reader.readexactly(5) == b"later"
+            assert (await pair.client.reader.readuntil(b"later")).count(b"later") == 1  # in chunks on some servers
         else:
             assert head.startswith(b"http/1.1 403 ")
         assert pair.endings == []
@@ -73,12 +78,12 @@ async def test_transport_whose_client_left_before_cannot_accept(carrier: Carrier
         pair.client.vanish()
         with pytest.raises(WebSocketDisconnect):
             async with asyncio.timeout(TIME_LIMIT_S):
-                if Capability.WIRE_LIMITS in pair.transport.capabilities:
+                if Capability.ABORT in pair.transport.capabilities:
                     await until(lambda: pair.transport.ending is not None, "the loss is known")
-                # A server may tell ASGI of it only after the acceptance.
                 await pair.transport.accept(None, ())
-                await pair.transport.receive()
-        assert [ending.code for ending in pair.endings] == [1006]
+                await pair.transport.receive()  # a server may learn of the loss by answering
+        assert len(pair.endings) == 1
+        assert CODES in carrier.lacks or pair.endings[0].code == 1006
 
 
 # Receiving
@@ -102,6 +107,7 @@ async def test_reader_that_waits_is_woken_by_a_message(carrier: Carrier) -> None
 
 
 async def test_reader_that_is_cancelled_loses_nothing(carrier: Carrier) -> None:
+    wants(carrier, CANCELLING)
     async with carrier.pair() as pair:
         await pair.accept()
         reader = asyncio.ensure_future(receive(pair))
@@ -114,6 +120,7 @@ async def test_reader_that_is_cancelled_loses_nothing(carrier: Carrier) -> None:
 
 
 async def test_reader_that_is_cancelled_while_a_message_comes_loses_nothing(carrier: Carrier) -> None:
+    wants(carrier, CANCELLING)
     async with carrier.pair() as pair:
         await pair.accept()
         for number in range(20):
@@ -131,6 +138,7 @@ async def test_reader_that_is_cancelled_while_a_message_comes_loses_nothing(carr
 
 
 async def test_reader_gets_messages_that_came_before_the_end_and_then_the_ending_every_time(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(CLOSE, b"\x0f\xa0bye"))
@@ -144,6 +152,7 @@ async def test_reader_gets_messages_that_came_before_the_end_and_then_the_ending
 
 
 async def test_reader_that_waits_is_woken_by_the_end(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         reader = asyncio.ensure_future(receive(pair))
@@ -183,10 +192,10 @@ async def test_message_larger_than_the_limit_ends_with_1009(carrier: Carrier) ->
 async def test_sender_sends_what_it_says(
     carrier: Carrier, data: str | bytes | bytearray | memoryview, text: bool, first: int, payload: bytes
 ) -> None:
+    if isinstance(data, bytearray):
+        data = bytearray(data)  # this test's own
     async with carrier.pair() as pair:
         await pair.accept()
-        if isinstance(data, bytearray):
-            data = bytearray(data)  # the parameter is there for the other transports, too
         waiting = pair.transport.send(data, text)
         if waiting is not None:
             await waiting
@@ -211,6 +220,7 @@ async def test_messages_of_several_tasks_leave_in_call_order(carrier: Carrier) -
 
 
 async def test_sender_after_the_end_gets_the_ending(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE, b"\x03\xe9"))
@@ -221,6 +231,14 @@ async def test_sender_after_the_end_gets_the_ending(carrier: Carrier) -> None:
                 await waiting
         with pytest.raises(WebSocketDisconnect, match="1001"):
             pair.transport.send_nowait(b"late", False)
+
+
+async def writable(pair: Pair) -> None:
+    """Nothing that was sent before waits any more."""
+    told = asyncio.Event()
+    pair.transport.call_when_writable(told.set)
+    async with asyncio.timeout(TIME_LIMIT_S):
+        await told.wait()
 
 
 async def fill(pair: Pair, size_bytes: int = 100_000) -> int:
@@ -307,12 +325,12 @@ async def test_prepared_messages_arrive_in_order_between_others(carrier: Carrier
         for pair in (one, other):
             await pair.accept()
             pair.transport.send_nowait(b"before", False)
-            await until(lambda pair=pair: pair.transport.waiting_bytes == 0, "all is out")  # type: ignore[misc]
+            await writable(pair)
         few = Prepared([("ü".encode(), True), (b"\x00", False), (big, False), (b"", True)])
         single = Prepared([(b"single", True)])
         for pair in (one, other):
             assert pair.transport.send_prepared(single)
-            await until(lambda pair=pair: pair.transport.waiting_bytes == 0, "all is out")  # type: ignore[misc]
+            await writable(pair)
             assert pair.transport.send_prepared(few)
         for pair in (one, other):
             frames = [await pair.client.read_frame() for _ in range(6)]
@@ -386,6 +404,7 @@ async def test_connection_that_is_writable_says_so_at_once_and_after_the_end_nev
 
 
 async def test_peer_that_closes_is_the_one_who_ended_it(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE, b"\x0b\xb8why not"))
@@ -396,6 +415,7 @@ async def test_peer_that_closes_is_the_one_who_ended_it(carrier: Carrier) -> Non
 
 
 async def test_peer_that_closes_without_a_code_ends_with_1005(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE))
@@ -404,6 +424,7 @@ async def test_peer_that_closes_without_a_code_ends_with_1005(carrier: Carrier) 
 
 @pytest.mark.parametrize("leave", [lambda pair: pair.client.vanish(), lambda pair: pair.client.writer.close()])
 async def test_peer_that_leaves_without_a_close_ends_with_1006(carrier: Carrier, leave: Callable[[Pair], None]) -> None:
+    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         leave(pair)
@@ -460,6 +481,8 @@ async def test_everybody_who_waits_for_the_end_is_told(carrier: Carrier) -> None
 
 
 async def test_transport_keeps_nothing_after_the_end(carrier: Carrier) -> None:
+    wants(carrier, CODES)
+
     class Application:
         def on_end(self, ending: Ending) -> None:
             self.ending = ending
@@ -506,6 +529,7 @@ class Recorder(Observer):
 
 
 async def test_observer_sees_a_connection_from_its_handshake_to_its_end(carrier: Carrier) -> None:
+    wants(carrier, CODES)
     recorder = Recorder()
     async with carrier.pair(None, recorder) as pair:
         await pair.accept()
