@@ -217,6 +217,20 @@ def test_types_may_be_named_by_the_statement_of_python_3_12() -> None:
         assert ws.receive_json() == {"type": "said", "text": "hello"}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = …` is Python 3.12's")
+def test_alias_that_contains_itself_is_refused_at_start_up() -> None:
+    namespace: dict[str, Any] = {}
+    exec("type Tree = dict[str, Tree] | int\n", namespace)
+
+    async def talk(ws: Any) -> None: ...
+
+    talk.__annotations__ = {"ws": WebSocket[namespace["Tree"], str]}
+    with pytest.raises(
+        ConfigurationError, match="Tree cannot be decoded: it is an alias that contains itself; use a S"
+    ):
+        client_of(talk)
+
+
 @pytest.mark.parametrize("annotation", [str | bytes, Union[str, bytes], Union[bytes, str]], ids=str)  # noqa: UP007
 def test_text_or_bytes_travel_as_they_are(annotation: Any) -> None:
     async def talk(ws: Any) -> None:

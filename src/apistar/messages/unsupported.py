@@ -39,11 +39,16 @@ def guard_type(tp: object) -> None:
 
     from .models import holds_model
 
-    if holds_model(tp):
-        return
     try:
+        if holds_model(tp):
+            return
         info = inspect.type_info(tp)
         msgspec.json.Decoder(tp)
+    except RecursionError:
+        name = getattr(tp, "__name__", "the type")
+        raise UnsupportedType(
+            f"{name} cannot be decoded: it is an alias that contains itself; use a Struct with a field of its own type"
+        ) from None
     except (TypeError, NameError) as error:
         path, part, cause = _smallest(tp, error)
         raise UnsupportedType(_placed(path, _explain(part, cause))) from error
