@@ -224,7 +224,10 @@ def test_alias_that_contains_itself_is_refused_at_start_up() -> None:
 
     async def talk(ws: Any) -> None: ...
 
-    talk.__annotations__ = {"ws": WebSocket[namespace["Tree"], str]}
+    def socket(incoming: Any) -> Any:
+        return WebSocket[incoming, str]
+
+    talk.__annotations__ = {"ws": socket(namespace["Tree"])}
     with pytest.raises(
         ConfigurationError, match="Tree cannot be decoded: it is an alias that contains itself; use a S"
     ):

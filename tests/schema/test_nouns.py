@@ -227,6 +227,14 @@ def test_deprecations_of_routes_messages_fields_and_parameters(
     assert size["deprecated"] is True
 
 
+def test_message_of_a_builtin_type_has_the_text_of_its_note_and_none_of_its_class() -> None:
+    async def count(ws: WebSocket[Annotated[int, Meta(description="How many.")], Any]) -> None: ...
+
+    messages = asyncapi(ASyncApp([Route("/", handler=count)]).reference())["components"]["messages"]
+    assert messages["int"]["summary"] == "How many."
+    assert "summary" not in messages["Any"]
+
+
 def test_recursive_type_refers_to_itself(socket_document: Document) -> None:
     parent = socket_document["components"]["schemas"]["Board"]["properties"]["parent"]
     assert parent["anyOf"] == [{"$ref": "#/components/schemas/Board"}, {"type": "null"}]

@@ -167,7 +167,7 @@ def messages_of(types: Types, messages: MessageTypes | None, incoming: bool) -> 
     for member in members(declared):
         schema = types.incoming(member) if incoming else types.outgoing(member)
         bare = strip(member)
-        docstring = parse(_own_docstring(bare))
+        docstring = parse(_described(member) or _own_docstring(bare))
         name = message_name(member)
         if name in found:
             name = next(f"{name}_{n}" for n in range(2, len(found) + 3) if f"{name}_{n}" not in found)
@@ -208,9 +208,15 @@ def _raw(kind: object) -> Message:
     return Message("Text", {"type": "string"}, TEXT, True, "Any text message")
 
 
+def _described(tp: object) -> str | None:
+    """What `Annotated[…, Meta(description=…)]` says."""
+    extras = getattr(tp, "__metadata__", ())
+    return next((extra.description for extra in extras if getattr(extra, "description", None)), None)
+
+
 def _own_docstring(tp: object) -> str | None:
     """The docstring that a class was written with, not one that was made for it."""
-    if not isinstance(tp, type) or tp.__module__ == "builtins":
+    if not isinstance(tp, type) or tp.__module__ in ("builtins", "typing"):
         return None
     docstring = vars(tp).get("__doc__")
     made = isinstance(docstring, str) and docstring.startswith(f"{tp.__name__}(")
