@@ -41,6 +41,12 @@ class App:
         template_dir: str | os.PathLike[str] | None = None,
         allowed_hosts: Sequence[str] = (),
         limits: Limits = DEFAULTS,
+        schema_url: str | None = "/schema/",
+        docs_url: str | None = "/docs/",
+        title: str = "API",
+        version: str = "0.1.0",
+        description: str = "",
+        servers: Sequence[str] = (),
     ) -> None:
         self.asgi: ASyncApp = _Routes(
             self,
@@ -52,6 +58,12 @@ class App:
             template_dir=template_dir,
             allowed_hosts=allowed_hosts,
             limits=limits,
+            schema_url=schema_url,
+            docs_url=docs_url,
+            title=title,
+            version=version,
+            description=description,
+            servers=servers,
         )
         for entry in self.asgi.router.entries:
             _check(entry.target)

@@ -178,3 +178,11 @@ def test_wsgi_face_answers_a_wsgi_client_in_the_same_way() -> None:
     with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://test") as client:
         assert client.get("/?name=tom").json() == {"message": "Welcome to API Star, tom!"}
         assert client.get("/me").status_code == 403
+
+
+@both
+def test_documents_are_named_and_placed(face: Face) -> None:
+    app = face([Route("/", "GET", welcome)], schema_url="/api/", docs_url=None, title="Greetings", version="2.0")
+    with TestClient(app) as client:
+        assert client.get("/api/openapi.json").json()["info"] == {"title": "Greetings", "version": "2.0"}
+        assert client.get("/docs/").status_code == 404

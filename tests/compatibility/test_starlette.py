@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,8 +26,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount as StarletteMount
 from starlette.routing import Route as StarletteRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocketDisconnect as StarletteDisconnect
 
 from apistar import App, ASyncApp, Component, Lifetime, Mount, Route, TestClient, WebSocket, http
+from apistar.exceptions import Unauthorized
 from apistar.testing import WebSocketDenied
 from apistar.types import ASGIApp, Event, Receive, Scope, Send
 
@@ -370,3 +373,47 @@ def test_starlette_runs_the_lifespan_of_ours_when_it_is_told_to() -> None:
         assert pools.log == ["up"]
         assert client.get("/inner/pool").text == "Pool"
     assert pools.log == ["up", "down"]
+
+
+# Their test client
+
+
+def test_starlettes_test_client_drives_ours() -> None:
+    async def talks(ws: WebSocket) -> None:
+        await ws.connect(ws.subprotocols[0])
+        async for message in ws:
+            await ws.send(message)
+
+    async def denies(ws: WebSocket) -> None:
+        raise Unauthorized("who are you?", headers={"WWW-Authenticate": "Bearer"})
+
+    async def closes(ws: WebSocket) -> None:
+        await ws.connect()
+        await ws.close(4001, "enough")
+
+    app = ASyncApp(
+        [
+            Route("/", "GET", hello),
+            Route("/talks", handler=talks),
+            Route("/denies", handler=denies),
+            Route("/closes", handler=closes),
+        ]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it recommends another HTTP client
+        from starlette import testclient
+    with testclient.TestClient(app) as client:
+        assert client.get("/?name=tom").json() == {"hello": "tom"}
+        with client.websocket_connect("/talks", subprotocols=["a", "b"]) as ws:
+            assert str(ws.accepted_subprotocol) == "a"
+            ws.send_json({"a": 1})
+            assert ws.receive_json() == {"a": 1}
+            ws.send_bytes(b"x")
+            assert ws.receive_bytes() == b"x"
+        with pytest.raises(testclient.WebSocketDenialResponse) as denied, client.websocket_connect("/denies"):
+            pass
+        assert (denied.value.status_code, denied.value.headers["www-authenticate"]) == (401, "Bearer")
+        with client.websocket_connect("/closes") as ws:
+            with pytest.raises(StarletteDisconnect) as closed:
+                ws.receive_text()
+            assert (closed.value.code, closed.value.reason) == (4001, "enough")
