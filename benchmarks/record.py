@@ -23,7 +23,7 @@ class Measured(TypedDict):
 
 
 class Result(TypedDict):
-    """All of one run; `works` is work → server → what was measured."""
+    """All of one run; `works` is work → server → what was measured, `figures` what was measured without a server."""
 
     date: str
     machine: dict[str, str | int]
@@ -31,6 +31,7 @@ class Result(TypedDict):
     settings: dict[str, float]
     servers: list[str]
     works: dict[str, dict[str, Measured]]
+    figures: dict[str, float]
 
 
 def measured(rounds: list[Figures]) -> Measured:
@@ -57,7 +58,11 @@ def installed(package: str) -> str:
 
 
 def record(
-    works: dict[str, dict[str, Measured]], servers: list[str], packages: Iterable[str], settings: Mapping[str, float]
+    works: dict[str, dict[str, Measured]],
+    servers: list[str],
+    packages: Iterable[str],
+    settings: Mapping[str, float],
+    figures: Mapping[str, float] | None = None,
 ) -> Result:
     """Put what was measured into one record."""
     return {
@@ -67,4 +72,5 @@ def record(
         "settings": dict(settings),
         "servers": servers,
         "works": works,
+        "figures": dict(figures or {}),
     }

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.table import Table
 
@@ -24,6 +24,8 @@ SMALL: Final = 10
 LARGE: Final = 10_000
 MOST: Final = 2.0
 PATHS: Final = 500
+
+Tables: TypeAlias = "dict[int, dict[str, tuple[Callable[[str], object], list[str]]]]"
 
 
 async def page(item: int, part: str) -> None:
@@ -83,6 +85,25 @@ def cost_us(ask: Callable[[str], object], asked: list[str]) -> float:
     return (time.process_time_ns() - began) / len(asked) / 1000
 
 
+def measure(rounds: int, tables: Tables) -> dict[str, list[dict[int, float]]]:
+    """Measure all kinds of paths on both tables, in turns."""
+    with pinned(two_cores()[0]):
+        return {
+            kind: [{size: cost_us(*tables[size][kind]) for size in tables} for _ in range(rounds)]
+            for kind in tables[SMALL]
+        }
+
+
+def ratio(rounds: list[dict[int, float]]) -> float:
+    """Give the larger table's time as a multiple of the smaller one's."""
+    return median(one[LARGE] / one[SMALL] for one in rounds)
+
+
+def compiled(size: int) -> dict[str, tuple[Callable[[str], object], list[str]]]:
+    """Build an application of so many routes, and what is asked of it."""
+    return kinds(ASyncApp(routes=[route(number) for number in range(size)]), size)
+
+
 def main(words: list[str] | None = None) -> int:
     """Build, measure, judge."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.routing", description=__doc__.split("\n\n")[0])
@@ -92,20 +113,16 @@ def main(words: list[str] | None = None) -> int:
     tables = {}
     for size in (SMALL, LARGE):
         began = time.process_time()
-        app = ASyncApp(routes=[route(number) for number in range(size)])
+        tables[size] = compiled(size)
         print(f"{size:,} routes compiled in {time.process_time() - began:.2f} s of CPU")
-        tables[size] = kinds(app, size)
     table = Table(title="µs of CPU per match", title_justify="left", title_style="bold")
     for heading in ("path", f"{SMALL} routes", f"{LARGE:,} routes", "ratio"):
         table.add_column(heading, justify="left" if heading == "path" else "right")
     passed = True
-    with pinned(two_cores()[0]):
-        for kind in tables[SMALL]:
-            rounds = [{size: cost_us(*tables[size][kind]) for size in tables} for _ in range(options.rounds)]
-            small, large = (median(one[size] for one in rounds) for size in (SMALL, LARGE))
-            ratio = median(one[LARGE] / one[SMALL] for one in rounds)
-            passed &= ratio <= MOST
-            table.add_row(kind, f"{small:.2f}", f"{large:.2f}", f"{ratio:.2f}")
+    for kind, rounds in measure(options.rounds, tables).items():
+        small, large = (median(one[size] for one in rounds) for size in (SMALL, LARGE))
+        passed &= ratio(rounds) <= MOST
+        table.add_row(kind, f"{small:.2f}", f"{large:.2f}", f"{ratio(rounds):.2f}")
     terminal().print(table)
     print(f"every ratio at most {MOST}: {'pass' if passed else 'FAIL'}")
     return 0 if passed or not options.check else 1

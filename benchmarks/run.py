@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict, TypeVar, cast
 
-from benchmarks import plot, report
+from benchmarks import alone, page, plot, report
 from benchmarks.processes import ServerProcess, pinned, two_cores
 from benchmarks.programs import program
 from benchmarks.record import Figures, Measured, Result, measured, record
@@ -108,11 +108,22 @@ def answers_rightly(server: ServerProcess) -> None:
 
 
 def measure(
-    works: list[Work], entries: list[Server], options: argparse.Namespace, say: Callable[[str], None]
-) -> dict[str, dict[str, Measured]]:
-    """Measure everything that was asked for: work → server → figures."""
+    works: list[Work],
+    entries: list[Server],
+    options: argparse.Namespace,
+    say: Callable[[str], None],
+    found: dict[str, dict[str, Measured]],
+    keep: Callable[[], object],
+) -> None:
+    """
+    Measure everything that was asked for.
+
+    Args:
+        found: Work → server → figures; filled, and its works are not measured again.
+        keep: Called after every work.
+    """
     cores = two_cores()
-    found: dict[str, dict[str, Measured]] = {}
+    works = [work for work in works if work.name not in found]
     for work in (work for work in works if work.memory):
         found[work.name] = {}
         for entry in entries:
@@ -121,6 +132,7 @@ def measure(
                 found[work.name][entry.name] = measured([idle_memory(work, entry, cores, options.sockets)])
             except RuntimeError as error:
                 say(f"{work.name}: {entry.name} left out: {error}")
+        keep()
     paced = [work for work in works if not work.memory]
     running: dict[str, ServerProcess] = {}
     try:
@@ -150,10 +162,10 @@ def measure(
                     finally:
                         server.pause()
             found[work.name] = {name: measured(figures) for name, figures in rounds.items() if figures}
+            keep()
     finally:
         for server in running.values():
             server.stop()
-    return found
 
 
 def fits(work: Work, entry: Server) -> bool:
@@ -171,31 +183,52 @@ def choose(names: str, table: dict[str, T], what: str) -> list[T]:
     return [table[name] for name in wanted]
 
 
+def run(options: argparse.Namespace) -> Result:
+    """Measure what the options ask for; with `--save` each work is kept as soon as it is measured."""
+    works, entries = choose(options.work, WORKS, "work"), choose(options.servers, SERVERS, "server")
+    options.rounds = options.rounds or (3 if options.quick else 9)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.4)
+    settings = {"rounds": options.rounds, "seconds": options.seconds, "sockets": options.sockets}
+    packages = {package for entry in entries for package in entry.packages}
+    file = RESULTS / f"{options.save}.json" if options.save else None
+    before = cast(Result, json.loads(file.read_text())) if options.resume and file and file.exists() else None
+    found = before["works"] if before else {}
+    figures = before["figures"] if before else {}
+
+    def keep() -> Result:
+        names = [entry.name for entry in entries]
+        result = record({name: found[name] for name in WORKS if name in found}, names, packages, settings, figures)
+        if file is not None:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps(result, indent=1) + "\n")
+        return result
+
+    if options.work == "all" and not figures:
+        figures.update(alone.measure(options.quick, report.say))
+    measure(works, entries, options, report.say, found, keep)
+    return keep()
+
+
 def main(words: list[str] | None = None) -> int:
     """Read the command line, measure, print, keep; status 1 if `--check` finds a target missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.split("\n\n")[0])
     parser.add_argument("--work", default="all", help=f"comma-separated: {', '.join(WORKS)} (default: all)")
     parser.add_argument("--servers", default="all", help=f"comma-separated: {', '.join(SERVERS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=9, help="how often each server has its turn (default: 9)")
-    parser.add_argument("--seconds", type=float, default=0.4, help="counted seconds of one turn (default: 0.4)")
+    parser.add_argument("--rounds", type=int, help="how often each server has its turn (default: 9)")
+    parser.add_argument("--seconds", type=float, help="counted seconds of one turn (default: 0.4)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 0.2 s: a look, in a quarter of the time")
     parser.add_argument("--sockets", type=int, default=5000, help="idle connections (default: 5000)")
     parser.add_argument("--check", action="store_true", help="hold the figures to the targets: status 1 on a miss")
     parser.add_argument("--save", metavar="NAME", help="keep the result as benchmarks/results/NAME.json")
+    parser.add_argument("--resume", action="store_true", help="with --save: go on with a run that was broken off")
     parser.add_argument("--plot", metavar="FOLDER", type=Path, help="write one SVG per work into this folder")
+    parser.add_argument("--docs", action="store_true", help="write tables and drawings into docs/benchmarks.md")
     parser.add_argument("--again", metavar="FILE", type=Path, help="measure nothing; show, check or plot a kept result")
     options = parser.parse_args(words)
-    if options.again:
-        result = cast(Result, json.loads(options.again.read_text()))
-    else:
-        works, entries = choose(options.work, WORKS, "work"), choose(options.servers, SERVERS, "server")
-        found = measure(works, entries, options, report.say)
-        settings = {"rounds": options.rounds, "seconds": options.seconds, "sockets": options.sockets}
-        packages = {package for entry in entries for package in entry.packages}
-        result = record(found, [entry.name for entry in entries], packages, settings)
+    result = json.loads(options.again.read_text()) if options.again else run(options)
     report.tables(result)
-    if options.save:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{options.save}.json").write_text(json.dumps(result, indent=1) + "\n")
+    if options.docs:
+        page.write(result)
     if options.plot:
         plot.write(result, options.plot)
     if options.check:

@@ -61,6 +61,14 @@ OWN: Final = (
     ("channel-burst", "channel", "apistar", 0.5),
 )
 
+# Of what is measured without a server: the figure's name, what it is, and at most how much.
+ALONE: Final = (
+    ("import_starlette.applications", "import apistar / import starlette.applications", 1.7),
+    ("import_fastapi", "import apistar / import fastapi", 0.6),
+    ("routing", "match among 10,000 routes / among 10, the worst kind of path", 2.0),
+    ("documents_s", "both documents of 1,000 routes, seconds", 1.0),
+)
+
 NAMES: Final = {"cpu_us": "CPU", "p99_us": "p99", "bytes": "bytes"}
 
 
@@ -100,6 +108,8 @@ def verdicts(result: Result) -> list[Verdict]:
             mine, others = ([one["cpu_us"] for one in _rounds(result, name, server)] for name in (work, other))
             ratio = median(mine) / median(others) if mine and others else None
             found.append(Verdict(f"{work} / {other}: CPU of {server}", ratio, most))
+    figures = result.get("figures", {})
+    found += [Verdict(what, figures[name], most) for name, what, most in ALONE if name in figures]
     return found
 
 
