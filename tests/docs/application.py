@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 
@@ -195,6 +196,32 @@ async def place(order: http.Body[Order], table: int, notes: list[str] | None = N
     return order
 
 
+class Photo(TypedDict):
+    title: str
+    picture: http.UploadFile
+
+
+async def photograph(photo: http.Body[Photo]) -> dict[str, Any]:
+    """Hang a photograph on the wall."""
+    return {"title": photo["title"], "bytes": len(await photo["picture"].read())}
+
+
+async def sign(form: http.FormData) -> dict[str, str]:
+    """Sign the guest book."""
+    return {name: str(value) for name, value in form.items()}
+
+
+def news() -> http.StreamingResponse:
+    """Tell the news as it comes."""
+
+    async def tell() -> AsyncIterator[str]:
+        for number in itertools.count():
+            yield f"data: {number}\n\n"
+            await asyncio.sleep(0.05)
+
+    return http.StreamingResponse(tell(), media_type="text/event-stream")
+
+
 async def hidden(ws: WebSocket) -> None:
     await ws.connect()
 
@@ -214,6 +241,9 @@ def build(**options: Any) -> ASyncApp:
             Route("/flood", handler=flood),
             Route("/barred", handler=barred),
             Route("/packed", handler=packed, codecs=("json", "msgpack")),
+            Route("/photographs", "POST", photograph),
+            Route("/guests", "POST", sign),
+            Route("/news", handler=news),
             Route("/hidden", handler=hidden, documented=False),
             Route("/secret", handler=secret, documented=False),
             Include(

@@ -463,6 +463,34 @@ def test_http_body_is_filled_in_and_refused_with_its_reason(reader: Reader) -> N
     reader.until_status("400 Bad Request")
 
 
+def test_form_is_sent_with_its_fields_and_files(reader: Reader, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.bin"
+    picture.write_bytes(bytes(1234))
+    reader.open("photograph")
+    reader.write("title", "Soup")
+    reader.field("picture").send_keys(str(picture))
+    assert "--form picture=@picture.bin" in snippet(reader, "curl").replace("'", "")
+    reader.press("Send")
+    reader.until_status("200 OK")
+    assert "bytes: 1234" in shown(reader)
+    reader.open("sign")
+    reader.write("Fields", "name=Ada & Co\nfrom=here=there")
+    reader.press("Send")
+    reader.until_status("200 OK")
+    assert 'name: "Ada & Co"' in shown(reader)
+    assert 'from: "here=there"' in shown(reader)
+
+
+def test_stream_is_shown_as_it_comes_until_it_is_aborted(reader: Reader) -> None:
+    reader.open("news")
+    reader.press("Send")
+    reader.until_rows(4)
+    assert "data: 0" in reader.rows()[1][2]
+    reader.press("Abort")
+    reader.until_status("200 OK")
+    assert "data: 0" in shown(reader)
+
+
 def test_answer_is_never_drawn_as_markup(reader: Reader) -> None:
     talk(reader)
     attack = "<img src=x onerror=alert(1)><script>alert(1)</script>"

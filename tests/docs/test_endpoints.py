@@ -108,6 +108,9 @@ def test_description_has_every_documented_route_and_no_other(client: TestClient)
     assert {(operation["method"], operation["path"]) for operation in found["operations"]} == {
         ("GET", "/"),
         ("POST", "/kitchen/tables/{table}"),
+        ("POST", "/photographs"),
+        ("POST", "/guests"),
+        ("GET", "/news"),
     }
     assert "hidden" not in json.dumps(found)
     assert "secret" not in json.dumps(found)

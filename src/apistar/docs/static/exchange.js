@@ -5,11 +5,14 @@ import { Message } from "./composer.js";
 import { statusMeaning } from "./codes.js";
 import { decode } from "./msgpack.js";
 import { Fields } from "./fields.js";
+import { FormBody, isForm } from "./formdata.js";
 import { tree, dump } from "./inspector.js";
 import { gapText, sizeText } from "./measure.js";
 import { Panel } from "./panel.js";
 
 const TEXTS = /^(text\/|application\/(json|problem\+json|xml|javascript|yaml)|.*\+(json|xml))/;
+const STREAMS = /^(text\/event-stream|application\/(x-ndjson|jsonl|json-seq))/;
+const MOST_BYTES = 16e6; // of a body that is kept
 const BODILESS = new Set(["GET", "HEAD"]);
 
 export class ExchangePanel extends Panel {
@@ -26,7 +29,9 @@ export class ExchangePanel extends Panel {
     this.target = element("code.target");
     this.sendButton = element("button.primary", { type: "submit" }, "Send");
     this.abortButton = button("Abort", () => this.abort?.abort(), { hidden: true });
-    if (body && !BODILESS.has(method)) {
+    if (body && isForm(body)) {
+      this.formBody = new FormBody(body, this.api.schemas, () => this.#showTarget());
+    } else if (body && !BODILESS.has(method)) {
       const json = body.media_types.includes("application/json") && body.schema;
       this.message = new Message(json ? [{ name: this.api.schemas.text(body.schema), schema: body.schema }] : [], this.api.schemas, () => this.#showTarget(), { noun: "Body" });
     }
@@ -39,6 +44,7 @@ export class ExchangePanel extends Panel {
         { onsubmit: (event) => this.#submit(event), "aria-label": "Send a request" },
         this.fields.element,
         this.message?.element,
+        this.formBody?.element,
         element("div.actions", {}, this.sendButton, this.abortButton),
       ),
     );
@@ -78,7 +84,7 @@ export class ExchangePanel extends Panel {
       this.record.add({ direction: "sent", kind: "request", data: `${method} ${target}`, size, detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, request.body) : null });
       const began = performance.now();
       const answer = await fetch(target, { ...request, signal: this.abort.signal, cache: "no-store", redirect: "follow" });
-      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const bytes = await this.#body(answer);
       this.#answered(answer, bytes, performance.now() - began);
     } catch (error) {
       const words = error.name === "AbortError" ? "aborted by you" : `no answer: ${error.message}`;
@@ -89,6 +95,26 @@ export class ExchangePanel extends Panel {
     this.abortButton.hidden = true;
     this.#showTarget();
     this.sendButton.disabled = false;
+  }
+
+  /** Read a body to its end, and show what a stream of events brings as it comes. */
+  async #body(answer) {
+    const chunks = [];
+    let size = 0;
+    this.setState("open", `${answer.status} · receiving …`);
+    const stream = STREAMS.test(answer.headers.get("content-type") ?? "");
+    try {
+      for (const reader = answer.body?.getReader(); reader; ) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        size += value.byteLength;
+        if (stream) this.record.add({ direction: "received", kind: "text", data: new TextDecoder().decode(value) });
+        if (size <= MOST_BYTES) chunks.push(value);
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") throw error; // aborted by the reader: what came until then is shown
+    }
+    return new Uint8Array(await new Blob(chunks).arrayBuffer());
   }
 
   #request() {
@@ -102,6 +128,7 @@ export class ExchangePanel extends Panel {
       const [first] = this.operation.body.media_types;
       if (!headers.has("content-type")) headers.set("content-type", this.message.choice.value.startsWith("raw:") && first === "application/json" ? "application/octet-stream" : first);
     }
+    if (this.formBody) request.body = this.formBody.read();
     return { request, size };
   }
 

@@ -117,7 +117,8 @@ class Page {
     if (!panel || panel.operation !== this.operation || this.#panelsOf(panel.operation)[0] !== panel) return;
     if (!panel.fields) return;
     const written = panel.message && panel.operation.kind === "http" ? panel.message.read().data : null;
-    this.snippets.show(snippetsOf(panel.operation, panel.fields, this.api, typeof written === "string" ? written : null));
+    const body = typeof written === "string" ? written : null;
+    this.snippets.show(snippetsOf(panel.operation, panel.fields, this.api, body, panel.formBody));
   }
 
   #changedLayout() {

@@ -13,8 +13,8 @@ function facts(operation, fields, api, body) {
 }
 
 /** @returns {[string, string][]} name and code, in order */
-export function snippetsOf(operation, fields, api, body = null) {
-  const known = facts(operation, fields, api, body);
+export function snippetsOf(operation, fields, api, body = null, form = null) {
+  const known = { ...facts(operation, fields, api, body), form };
   return operation.kind === "websocket" ? ofSocket(operation, known, api) : ofHTTP(operation, known);
 }
 
@@ -71,7 +71,7 @@ function ofHTTP(operation, known) {
   const { method } = operation;
   const headers = [...known.headers];
   const has = (name) => headers.some(([one]) => one.toLowerCase() === name);
-  const media = operation.body?.media_types[0];
+  const media = known.form ? null : operation.body?.media_types[0];
   if (known.body !== null && media && !has("content-type")) headers.push(["content-type", media]);
   return [
     ["curl", curlHTTP(method, known, headers)],
@@ -80,26 +80,37 @@ function ofHTTP(operation, known) {
   ];
 }
 
-function curlHTTP(method, { url, body }, headers) {
+function curlHTTP(method, { url, body, form }, headers) {
   const lines = [`curl${method === "GET" ? "" : method === "HEAD" ? " --head" : ` --request ${method}`} ${quoted(url)}`];
   lines.push(...headers.map(([name, value]) => `  --header ${quoted(`${name}: ${value}`)}`));
   if (body !== null) lines.push(`  --data-raw ${quoted(body)}`);
+  for (const [name, value] of form?.entries ?? []) {
+    const text = value instanceof File ? `${name}=@${value.name}` : `${name}=${value}`;
+    lines.push(form.multipart ? `  ${value instanceof File ? "--form" : "--form-string"} ${quoted(text)}` : `  --data-urlencode ${quoted(text)}`);
+  }
   return lines.join(" \\\n");
 }
 
-function pythonHTTP(method, { url, body }, headers) {
+function pythonHTTP(method, { url, body, form }, headers) {
   const options = [python(method), python(url)];
   if (headers.length) options.push(`headers={${headers.map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`);
   if (body !== null) options.push(`content=${python(body)}`);
+  const entries = form?.entries ?? [];
+  const texts = entries.filter(([, value]) => typeof value === "string").map(([name, value]) => `${python(name)}: ${python(value)}`);
+  const files = entries.filter(([, value]) => value instanceof File).map(([name, file]) => `${python(name)}: open(${python(file.name)}, "rb")`);
+  if (texts.length) options.push(`data={${texts.join(", ")}}`);
+  if (files.length) options.push(`files={${files.join(", ")}}`);
   const call = options.length > 2 ? `httpx.request(\n    ${options.join(",\n    ")},\n)` : `httpx.request(${options.join(", ")})`;
   return `import httpx\n\nanswer = ${call}\nprint(answer.status_code, answer.text)`;
 }
 
-function scriptHTTP(method, { url, body }, headers) {
+function scriptHTTP(method, { url, body, form }, headers) {
   const options = [];
   if (method !== "GET") options.push(`method: ${JSON.stringify(method)}`);
   if (headers.length) options.push(`headers: ${JSON.stringify(Object.fromEntries(headers))}`);
   if (body !== null) options.push(`body: ${JSON.stringify(body)}`);
+  if (form?.entries.length && !form.multipart) options.push(`body: new URLSearchParams(${JSON.stringify(form.entries)})`);
+  if (form?.multipart) options.push("body: data, // a FormData with the fields");
   const second = options.length ? `, {\n  ${options.join(",\n  ")},\n}` : "";
   return `const answer = await fetch(${JSON.stringify(url)}${second});\nconsole.log(answer.status, await answer.text());`;
 }
