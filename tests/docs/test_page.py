@@ -41,6 +41,7 @@ def test_lists_operations_in_groups_and_no_hidden_one(reader: Reader) -> None:
     assert "hidden" not in text
     assert "secret" not in text
     assert reader.driver.title == "Kitchen"
+    assert not reader.find("#menu").is_displayed()
 
 
 def test_searches_by_path_words_of_the_docstring_and_types(reader: Reader) -> None:

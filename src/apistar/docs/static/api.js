@@ -32,9 +32,10 @@ export class API {
   /** Operations whose types use a definition, directly or through others. */
   usersOf(name) {
     const users = new Set([name]);
-    for (let size = 0; size !== users.size; ) {
+    for (let size = 0; size !== users.size;) {
       size = users.size;
-      for (const [other, definition] of Object.entries(this.schemas.definitions)) if (refers(definition, users)) users.add(other);
+      for (const [other, definition] of Object.entries(this.schemas.definitions))
+        if (refers(definition, users)) users.add(other);
     }
     return this.operations.filter((operation) => refers(operation, users));
   }

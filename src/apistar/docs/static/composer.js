@@ -20,19 +20,41 @@ export class Message {
     this.types = types;
     this.schemas = schemas;
     this.onchange = onchange;
-    const options = types.map((type, index) => [String(index), type.deprecated ? `${type.name} (deprecated)` : type.name]);
-    if (raw) options.push([RAW_TEXT, types.length ? "Raw text" : "Text"], [RAW_BYTES, types.length ? "Raw bytes" : "Bytes"]);
+    const options = types.map((type, index) => [
+      String(index),
+      type.deprecated ? `${type.name} (deprecated)` : type.name,
+    ]);
+    if (raw)
+      options.push([RAW_TEXT, types.length ? "Raw text" : "Text"], [RAW_BYTES, types.length ? "Raw bytes" : "Bytes"]);
     this.choice = select(options, () => this.choose(this.choice.value));
     this.editor = new Editor(`${noun} as JSON`, () => this.onchange());
-    this.text = element("textarea", { rows: "3", "aria-label": `${noun} as text`, spellcheck: "false", oninput: () => this.onchange() });
-    this.bytes = element("textarea", { rows: "3", "aria-label": `${noun} as bytes in hexadecimal`, placeholder: "68 65 6c 6c 6f", spellcheck: "false", oninput: () => this.#checkBytes() });
+    this.text = element("textarea", {
+      rows: "3",
+      "aria-label": `${noun} as text`,
+      spellcheck: "false",
+      oninput: () => this.onchange(),
+    });
+    this.bytes = element("textarea", {
+      rows: "3",
+      "aria-label": `${noun} as bytes in hexadecimal`,
+      placeholder: "68 65 6c 6c 6f",
+      spellcheck: "false",
+      oninput: () => this.#checkBytes(),
+    });
     this.bytesFault = element("p.fault", { role: "status", hidden: true });
     this.file = element("input", { type: "file", "aria-label": "Bytes from a file", onchange: () => this.#readFile() });
     this.form = element("div.form");
     this.formFaults = element("ul.faults");
     const formPanel = element("div", {}, this.form, element("div", { role: "status" }, this.formFaults));
     const jsonPanel = element("div", {}, this.editor.element);
-    this.tabs = tabs("How the message is written", [["Form", formPanel], ["JSON", jsonPanel]], (name) => this.#turn(name));
+    this.tabs = tabs(
+      "How the message is written",
+      [
+        ["Form", formPanel],
+        ["JSON", jsonPanel],
+      ],
+      (name) => this.#turn(name),
+    );
     this.typed = element("div.typed", {}, formPanel, jsonPanel);
     this.rawText = element("div", {}, this.text);
     this.rawBytes = element("div", {}, this.bytes, this.bytesFault, this.file);
@@ -55,7 +77,8 @@ export class Message {
       this.control.write(sample);
       this.form.replaceChildren(this.control.element);
       const { properties } = this.schemas.resolve(schema);
-      if (properties && !Object.values(properties).some((one) => !("const" in this.schemas.resolve(one)))) this.form.append(element("p.note", {}, "It has no fields."));
+      if (properties && !Object.values(properties).some((one) => !("const" in this.schemas.resolve(one))))
+        this.form.append(element("p.note", {}, "It has no fields."));
       this.editor.check(schema, this.schemas);
       this.editor.write(JSON.stringify(sample, null, 2));
       this.#changedForm();
@@ -81,7 +104,9 @@ export class Message {
 
   #changedForm() {
     const found = faults(this.control.read(), this.type.schema, this.schemas);
-    this.formFaults.replaceChildren(...found.slice(0, 6).map((fault) => element("li", {}, element("code", {}, fault.path), ` ${fault.text}`)));
+    this.formFaults.replaceChildren(
+      ...found.slice(0, 6).map((fault) => element("li", {}, element("code", {}, fault.path), ` ${fault.text}`)),
+    );
     this.onchange();
   }
 
@@ -119,7 +144,10 @@ export class Message {
       return { data: value === undefined ? this.editor.text : JSON.stringify(value), faults: found.length };
     }
     const value = this.control.read();
-    return { data: packed ? encode(value) : JSON.stringify(value), faults: faults(value, this.type.schema, this.schemas).length };
+    return {
+      data: packed ? encode(value) : JSON.stringify(value),
+      faults: faults(value, this.type.schema, this.schemas).length,
+    };
   }
 
   /** Take a message up again, as one of the types if its value is known, else raw. */
@@ -151,13 +179,35 @@ export class Composer {
     this.packed = false;
     this.timer = null;
     this.sendButton = element("button.primary", { type: "submit" }, "Send");
-    this.every = element("input.short", { type: "number", min: "1", max: "3600000", value: "1000", "aria-label": "Interval in milliseconds" });
+    this.every = element("input.short", {
+      type: "number",
+      min: "1",
+      max: "3600000",
+      value: "1000",
+      "aria-label": "Interval in milliseconds",
+    });
     this.repeat = button("Repeat", () => this.#toggle(), { "aria-pressed": "false" });
     this.element = element(
       "form.composer",
-      { onsubmit: (event) => this.#submit(event), "aria-label": "Compose a message", onkeydown: (event) => this.#key(event) },
+      {
+        onsubmit: (event) => this.#submit(event),
+        "aria-label": "Compose a message",
+        onkeydown: (event) => this.#key(event),
+      },
       message.element,
-      element("div.actions", {}, this.sendButton, element("span.group", {}, this.repeat, element("span.unit", {}, "every"), this.every, element("span.unit", {}, "ms"))),
+      element(
+        "div.actions",
+        {},
+        this.sendButton,
+        element(
+          "span.group",
+          {},
+          this.repeat,
+          element("span.unit", {}, "every"),
+          this.every,
+          element("span.unit", {}, "ms"),
+        ),
+      ),
     );
     this.setOpen(false);
   }

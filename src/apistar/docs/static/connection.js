@@ -37,7 +37,11 @@ export class Connection extends EventTarget {
     this.opened = false;
     this.closing = null;
     this.#set("connecting", "Connecting …");
-    this.record.add({ direction: "sent", kind: "open", data: `GET ${url.pathname}${url.search}${subprotocols.length ? `  Sec-WebSocket-Protocol: ${subprotocols.join(", ")}` : ""}` });
+    this.record.add({
+      direction: "sent",
+      kind: "open",
+      data: `GET ${url.pathname}${url.search}${subprotocols.length ? `  Sec-WebSocket-Protocol: ${subprotocols.join(", ")}` : ""}`,
+    });
     giveTicket(this.base);
     try {
       this.socket = new WebSocket(url, subprotocols);
@@ -67,7 +71,11 @@ export class Connection extends EventTarget {
     if (this.state === "connecting") this.socket.close();
     else this.socket.close(code, reason);
     this.closing = { code, reason };
-    this.record.add({ direction: "sent", kind: "close", data: this.state === "connecting" ? "gave up" : closeText(code, reason) });
+    this.record.add({
+      direction: "sent",
+      kind: "close",
+      data: this.state === "connecting" ? "gave up" : closeText(code, reason),
+    });
     this.#set("closing", "Closing …");
   }
 
@@ -84,7 +92,11 @@ export class Connection extends EventTarget {
   #opened(socket) {
     this.opened = true;
     this.subprotocol = socket.protocol;
-    this.record.add({ direction: "received", kind: "open", data: `101 Switching Protocols${socket.protocol ? `  Sec-WebSocket-Protocol: ${socket.protocol}` : ""}` });
+    this.record.add({
+      direction: "received",
+      kind: "open",
+      data: `101 Switching Protocols${socket.protocol ? `  Sec-WebSocket-Protocol: ${socket.protocol}` : ""}`,
+    });
     this.#set("open", socket.protocol ? `Open · ${socket.protocol}` : "Open");
   }
 
@@ -100,8 +112,17 @@ export class Connection extends EventTarget {
     const who = this.closing ? "by you" : wasClean ? "by the server" : "by neither: the connection was lost";
     const why = reason || (this.closing?.reason ?? ""); // a server need not repeat ours
     const fault = isFault(code);
-    this.record.add({ direction: wasClean ? "received" : "none", kind: "close", data: wasClean ? closeText(code, reason) : "the connection was lost: no Close came", fault });
-    this.#set("closed", [`Closed ${code}`, closeMeaning(code), who, why && `“${why}”`].filter(Boolean).join(" · "), fault);
+    this.record.add({
+      direction: wasClean ? "received" : "none",
+      kind: "close",
+      data: wasClean ? closeText(code, reason) : "the connection was lost: no Close came",
+      fault,
+    });
+    this.#set(
+      "closed",
+      [`Closed ${code}`, closeMeaning(code), who, why && `“${why}”`].filter(Boolean).join(" · "),
+      fault,
+    );
   }
 
   async #refused() {
@@ -113,7 +134,12 @@ export class Connection extends EventTarget {
     const found = await refusal(this.docsUrl, this.target);
     if (found) {
       const words = `${found.status} ${found.title}`;
-      this.record.add({ direction: "received", kind: "open", data: [words, found.detail].filter(Boolean).join(" · "), fault: true });
+      this.record.add({
+        direction: "received",
+        kind: "open",
+        data: [words, found.detail].filter(Boolean).join(" · "),
+        fault: true,
+      });
       this.#set("refused", [`Refused ${words}`, "by the server", found.detail].filter(Boolean).join(" · "), true);
     } else {
       const words = "the handshake failed, and no browser tells how; the curl command below shows the answer";
@@ -130,12 +156,15 @@ export class Connection extends EventTarget {
   }
 }
 
-const closeText = (code, reason) => [`Close ${code}`, closeMeaning(code), reason && `“${reason}”`].filter(Boolean).join(" · ");
+const closeText = (code, reason) =>
+  [`Close ${code}`, closeMeaning(code), reason && `“${reason}”`].filter(Boolean).join(" · ");
 
 /** The cookie by which the application knows whose handshake it refused; of this site only, gone with the browser. */
 function giveTicket(base) {
   if (document.cookie.includes(`${COOKIE}=`)) return;
-  const ticket = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const ticket = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
   document.cookie = `${COOKIE}=${ticket}; path=${base || "/"}; SameSite=Strict${location.protocol === "https:" ? "; Secure" : ""}`;
 }
 

@@ -64,10 +64,18 @@ export class Editor {
 
   #mark() {
     const { faults: found } = this.read();
-    this.list.replaceChildren(...found.slice(0, SHOWN).map((fault) => element("li", {}, element("code", {}, fault.path), ` ${fault.text}`)));
+    this.list.replaceChildren(
+      ...found.slice(0, SHOWN).map((fault) => element("li", {}, element("code", {}, fault.path), ` ${fault.text}`)),
+    );
     if (found.length > SHOWN) this.list.append(element("li", {}, `and ${found.length - SHOWN} more`));
     this.area.setAttribute("aria-invalid", String(found.length > 0));
-    this.backdrop.replaceChildren(...marked(this.text, found.map((fault) => fault.place)), "\n");
+    this.backdrop.replaceChildren(
+      ...marked(
+        this.text,
+        found.map((fault) => fault.place),
+      ),
+      "\n",
+    );
     this.#scrolled();
   }
 

@@ -26,8 +26,7 @@ export function set(target, options) {
   }
 }
 
-export const button = (text, onclick, options = {}) =>
-  element("button", { type: "button", onclick, ...options }, text);
+export const button = (text, onclick, options = {}) => element("button", { type: "button", onclick, ...options }, text);
 
 let last = 0;
 

@@ -33,7 +33,12 @@ export class ExchangePanel extends Panel {
       this.formBody = new FormBody(body, this.api.schemas, () => this.#showTarget());
     } else if (body && !BODILESS.has(method)) {
       const json = body.media_types.includes("application/json") && body.schema;
-      this.message = new Message(json ? [{ name: this.api.schemas.text(body.schema), schema: body.schema }] : [], this.api.schemas, () => this.#showTarget(), { noun: "Body" });
+      this.message = new Message(
+        json ? [{ name: this.api.schemas.text(body.schema), schema: body.schema }] : [],
+        this.api.schemas,
+        () => this.#showTarget(),
+        { noun: "Body" },
+      );
     }
     this.form = element(
       "details.connect",
@@ -52,7 +57,10 @@ export class ExchangePanel extends Panel {
       element(
         "div.actions",
         {},
-        button("Beside", () => this.page.beside(this), { class: "quiet", title: "Another console of this route beside this one" }),
+        button("Beside", () => this.page.beside(this), {
+          class: "quiet",
+          title: "Another console of this route beside this one",
+        }),
         button("×", () => this.remove(), { class: "quiet", "aria-label": `Remove ${this.name}` }),
       ),
     );
@@ -81,9 +89,20 @@ export class ExchangePanel extends Panel {
     this.setState("connecting", "Waiting for the answer …");
     try {
       const { request, size } = this.#request();
-      this.record.add({ direction: "sent", kind: "request", data: `${method} ${target}`, size, detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, request.body) : null });
+      this.record.add({
+        direction: "sent",
+        kind: "request",
+        data: `${method} ${target}`,
+        size,
+        detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, request.body) : null,
+      });
       const began = performance.now();
-      const answer = await fetch(target, { ...request, signal: this.abort.signal, cache: "no-store", redirect: "follow" });
+      const answer = await fetch(target, {
+        ...request,
+        signal: this.abort.signal,
+        cache: "no-store",
+        redirect: "follow",
+      });
       const bytes = await this.#body(answer);
       this.#answered(answer, bytes, performance.now() - began);
     } catch (error) {
@@ -104,7 +123,7 @@ export class ExchangePanel extends Panel {
     this.setState("open", `${answer.status} · receiving …`);
     const stream = STREAMS.test(answer.headers.get("content-type") ?? "");
     try {
-      for (const reader = answer.body?.getReader(); reader; ) {
+      for (const reader = answer.body?.getReader(); reader;) {
         const { done, value } = await reader.read();
         if (done) break;
         size += value.byteLength;
@@ -126,7 +145,13 @@ export class ExchangePanel extends Panel {
       request.body = this.message.read().data;
       size = typeof request.body === "string" ? new TextEncoder().encode(request.body).length : request.body.byteLength;
       const [first] = this.operation.body.media_types;
-      if (!headers.has("content-type")) headers.set("content-type", this.message.choice.value.startsWith("raw:") && first === "application/json" ? "application/octet-stream" : first);
+      if (!headers.has("content-type"))
+        headers.set(
+          "content-type",
+          this.message.choice.value.startsWith("raw:") && first === "application/json"
+            ? "application/octet-stream"
+            : first,
+        );
     }
     if (this.formBody) request.body = this.formBody.read();
     return { request, size };
@@ -140,7 +165,9 @@ export class ExchangePanel extends Panel {
     this.record.add({
       direction: "received",
       kind: "response",
-      data: [answer.redirected ? `redirected to ${new URL(answer.url).pathname}` : "", words, peek].filter(Boolean).join("  "),
+      data: [answer.redirected ? `redirected to ${new URL(answer.url).pathname}` : "", words, peek]
+        .filter(Boolean)
+        .join("  "),
       size: bytes.byteLength,
       fault: answer.status >= 400,
       detail: () => shown(answer, bytes, text, type),
@@ -173,8 +200,14 @@ export class ExchangePanel extends Panel {
 
 /** An answer with its headers and its body; a body is never drawn as markup. */
 function shown(answer, bytes, text, type) {
-  const headers = [...answer.headers].map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
-  const made = element("div.view", { tabindex: "0" }, element("details", {}, element("summary", {}, `${headers.length} headers`), element("dl.headers", {}, headers)));
+  const headers = [...answer.headers].map(([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+  );
+  const made = element(
+    "div.view",
+    { tabindex: "0" },
+    element("details", {}, element("summary", {}, `${headers.length} headers`), element("dl.headers", {}, headers)),
+  );
   let value;
   try {
     value = /json/.test(type) ? JSON.parse(text) : type === "application/msgpack" ? decode(bytes) : undefined;

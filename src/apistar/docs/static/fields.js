@@ -4,7 +4,8 @@ import { element, unique } from "./element.js";
 import { faults } from "./validation.js";
 
 // What no page may set on a request (Fetch §2.2.2, "forbidden request-header").
-const FORBIDDEN = /^(accept-(charset|encoding)|access-control-request-.*|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|via|(proxy|sec)-.*)$/i;
+const FORBIDDEN =
+  /^(accept-(charset|encoding)|access-control-request-.*|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|via|(proxy|sec)-.*)$/i;
 
 const PLACES = { path: "Path", query: "Query", header: "Headers" };
 
@@ -18,7 +19,8 @@ export function parametersOf(operation, schemes) {
   };
   for (const name of operation.security) {
     const scheme = schemes[name] ?? {};
-    if (scheme.type === "apiKey" && scheme.in in PLACES) add(scheme.name, scheme.in, scheme.description ?? `The key of “${name}”`);
+    if (scheme.type === "apiKey" && scheme.in in PLACES)
+      add(scheme.name, scheme.in, scheme.description ?? `The key of “${name}”`);
     else if (scheme.type === "http") add("authorization", "header", `${capital(scheme.scheme)} …`);
     else if (scheme.type === "oauth2" || scheme.type === "openIdConnect") add("authorization", "header", "Bearer …");
   }
@@ -36,7 +38,11 @@ export class Fields {
     this.controls = [];
     this.element = element("div.fields");
     const parameters = parametersOf(operation, api.schemes);
-    for (const place of Object.keys(PLACES)) this.#group(place, parameters.filter((one) => one.place === place));
+    for (const place of Object.keys(PLACES))
+      this.#group(
+        place,
+        parameters.filter((one) => one.place === place),
+      );
     if (this.websocket) this.#subprotocols();
   }
 
@@ -44,12 +50,17 @@ export class Fields {
     const controls = parameters.map((parameter) => this.#field(parameter));
     const rows = controls.map((one) => one.row);
     if (place === "query") rows.push(this.#more("more", "More of the query", "a=1&b=2"));
-    if (place === "header" && !this.websocket) rows.push(this.#more("headers", "More headers", "Name: value, one a line", true));
+    if (place === "header" && !this.websocket)
+      rows.push(this.#more("headers", "More headers", "Name: value, one a line", true));
     if (!rows.length) return;
     const group = element("fieldset", {}, element("legend", {}, PLACES[place]), rows);
     if (place === "header" && this.websocket) {
       group.append(
-        element("p.note", {}, "No browser lets a page set headers of a WebSocket: these go into the snippets alone. Cookies are sent as the browser has them."),
+        element(
+          "p.note",
+          {},
+          "No browser lets a page set headers of a WebSocket: these go into the snippets alone. Cookies are sent as the browser has them.",
+        ),
       );
     }
     this.element.append(group);
@@ -63,14 +74,28 @@ export class Fields {
     const options = { id, name: parameter.name, oninput: () => this.#changed(), onchange: () => this.#changed() };
     const described = unique("described");
     let control;
-    const values = "const" in schema ? [schema.const] : (schema.enum ?? (schema.type === "boolean" ? [true, false] : null));
+    const values =
+      "const" in schema ? [schema.const] : (schema.enum ?? (schema.type === "boolean" ? [true, false] : null));
     if (values) {
-      control = element("select", options, parameter.required ? null : element("option", { value: "" }, "not sent"), values.map((value) => element("option", { value: String(value) }, String(value))));
+      control = element(
+        "select",
+        options,
+        parameter.required ? null : element("option", { value: "" }, "not sent"),
+        values.map((value) => element("option", { value: String(value) }, String(value))),
+      );
     } else {
       const hint = schema.default !== undefined ? String(schema.default) : array ? "one a line" : "";
-      control = element(array ? "textarea" : "input", { ...options, placeholder: hint, autocomplete: "off", spellcheck: "false", rows: array ? "2" : null });
-      if (parameter.required && ["integer", "number"].includes(schema.type)) control.value = String(this.schemas.sample(schema));
-      else if (parameter.required && (schema.format === "uuid" || schema.examples)) control.value = String(this.schemas.sample(schema));
+      control = element(array ? "textarea" : "input", {
+        ...options,
+        placeholder: hint,
+        autocomplete: "off",
+        spellcheck: "false",
+        rows: array ? "2" : null,
+      });
+      if (parameter.required && ["integer", "number"].includes(schema.type))
+        control.value = String(this.schemas.sample(schema));
+      else if (parameter.required && (schema.format === "uuid" || schema.examples))
+        control.value = String(this.schemas.sample(schema));
     }
     const fault = element("p.fault", { id: described, hidden: true });
     const unset = parameter.place === "header" && !this.websocket && FORBIDDEN.test(parameter.name);
@@ -79,17 +104,38 @@ export class Fields {
       { for: id },
       element("b", {}, parameter.name),
       " ",
-      parameter.required ? element("span.required", {}, element("span", { "aria-hidden": "true" }, "*"), element("span.hidden", {}, " required ")) : null,
+      parameter.required
+        ? element(
+            "span.required",
+            {},
+            element("span", { "aria-hidden": "true" }, "*"),
+            element("span.hidden", {}, " required "),
+          )
+        : null,
       element("span.type", {}, this.schemas.text(parameter.schema)),
     );
-    const row = element("div.field", {}, label, control, fault, unset ? element("p.note", {}, "A browser sets this header itself; the curl snippet carries yours.") : null);
+    const row = element(
+      "div.field",
+      {},
+      label,
+      control,
+      fault,
+      unset ? element("p.note", {}, "A browser sets this header itself; the curl snippet carries yours.") : null,
+    );
     control.setAttribute("aria-describedby", described);
     return { parameter, schema, control, fault, row, array };
   }
 
   #more(name, label, placeholder, lines = false) {
     const id = unique("more");
-    this[name] = element(lines ? "textarea" : "input", { id, placeholder, rows: lines ? "2" : null, autocomplete: "off", spellcheck: "false", oninput: () => this.#changed() });
+    this[name] = element(lines ? "textarea" : "input", {
+      id,
+      placeholder,
+      rows: lines ? "2" : null,
+      autocomplete: "off",
+      spellcheck: "false",
+      oninput: () => this.#changed(),
+    });
     return element("div.field.more", {}, element("label", { for: id }, label), this[name]);
   }
 
@@ -97,7 +143,14 @@ export class Fields {
     const known = Object.entries(this.operation.subprotocols);
     const id = unique("subprotocol");
     const list = unique("subprotocols");
-    this.subprotocol = element("input", { id, list, autocomplete: "off", spellcheck: "false", placeholder: "none", oninput: () => this.#changed() });
+    this.subprotocol = element("input", {
+      id,
+      list,
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "none",
+      oninput: () => this.#changed(),
+    });
     this.element.append(
       element(
         "fieldset",
@@ -108,8 +161,22 @@ export class Fields {
           {},
           element("label", { for: id }, "Offered, the best first"),
           this.subprotocol,
-          element("datalist", { id: list }, known.map(([name, text]) => element("option", { value: name }, text))),
-          known.length ? element("p.note", {}, known.map(([name, text], index) => [index ? "; " : "", element("code", {}, name), text ? ` ${text}` : ""])) : null,
+          element(
+            "datalist",
+            { id: list },
+            known.map(([name, text]) => element("option", { value: name }, text)),
+          ),
+          known.length
+            ? element(
+                "p.note",
+                {},
+                known.map(([name, text], index) => [
+                  index ? "; " : "",
+                  element("code", {}, name),
+                  text ? ` ${text}` : "",
+                ]),
+              )
+            : null,
         ),
       ),
     );
@@ -133,7 +200,12 @@ export class Fields {
     let text = "";
     if (!sent.length && parameter.required && !(this.websocket && parameter.place === "header")) text = "needs a value";
     for (const value of sent) {
-      const found = faults(converted(value, array ? this.schemas.resolve(schema.items) : schema), array ? schema.items : schema, this.schemas, parameter.name);
+      const found = faults(
+        converted(value, array ? this.schemas.resolve(schema.items) : schema),
+        array ? schema.items : schema,
+        this.schemas,
+        parameter.name,
+      );
       if (found.length) text = found[0].text;
     }
     fault.textContent = text;
@@ -171,7 +243,9 @@ export class Fields {
 
   /** Names and values of headers that were filled in. */
   get headerList() {
-    const found = this.controls.filter((one) => one.parameter.place === "header").flatMap((one) => this.#texts(one).map((text) => [one.parameter.name, text]));
+    const found = this.controls
+      .filter((one) => one.parameter.place === "header")
+      .flatMap((one) => this.#texts(one).map((text) => [one.parameter.name, text]));
     for (const line of this.headers?.value.split("\n") ?? []) {
       const [name, ...rest] = line.split(":");
       if (name.trim() && rest.length) found.push([name.trim(), rest.join(":").trim()]);
@@ -188,12 +262,15 @@ export class Fields {
       const value = values[`${one.parameter.place}.${one.parameter.name}`];
       if (value !== undefined) one.control.value = value;
     }
-    for (const name of ["more", "headers", "subprotocol"]) if (values[name] !== undefined && this[name]) this[name].value = values[name];
+    for (const name of ["more", "headers", "subprotocol"])
+      if (values[name] !== undefined && this[name]) this[name].value = values[name];
     this.#changed();
   }
 
   read() {
-    const found = Object.fromEntries(this.controls.map((one) => [`${one.parameter.place}.${one.parameter.name}`, one.control.value]));
+    const found = Object.fromEntries(
+      this.controls.map((one) => [`${one.parameter.place}.${one.parameter.name}`, one.control.value]),
+    );
     for (const name of ["more", "headers", "subprotocol"]) if (this[name]) found[name] = this[name].value;
     return found;
   }
@@ -201,7 +278,8 @@ export class Fields {
 
 /** A text of the URL as the value that the server makes of it. */
 function converted(text, schema) {
-  if (["integer", "number"].includes(schema.type) && text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
+  if (["integer", "number"].includes(schema.type) && text.trim() !== "" && Number.isFinite(Number(text)))
+    return Number(text);
   if (schema.type === "boolean") return { true: true, false: false, 1: true, 0: false }[text.toLowerCase()] ?? text;
   const values = "const" in schema ? [schema.const] : (schema.enum ?? []);
   return values.find((value) => String(value) === text) ?? text;

@@ -25,7 +25,8 @@ function made(schema, label, context) {
   if (rules.type === "integer" || rules.type === "number") return numberControl(rules, label, context);
   if (rules.type === "string") return textControl(rules, label, context);
   if (rules.type === "null") return { element: element("p.constant", {}, "null"), read: () => null, write: () => {} };
-  if (rules.type === "array") return rules.prefixItems ? tupleControl(rules, label, context) : listControl(rules, label, context);
+  if (rules.type === "array")
+    return rules.prefixItems ? tupleControl(rules, label, context) : listControl(rules, label, context);
   if (rules.properties) return objectControl(rules, label, context);
   if (rules.type === "object") return mapControl(rules, label, context);
   return anyControl(label, context);
@@ -33,7 +34,12 @@ function made(schema, label, context) {
 
 function field(label, control, note = "") {
   control.id ||= unique("value");
-  return element("div.field", {}, label ? element("label", { for: control.id }, label, " ", note ? element("span.type", {}, note) : null) : null, control);
+  return element(
+    "div.field",
+    {},
+    label ? element("label", { for: control.id }, label, " ", note ? element("span.type", {}, note) : null) : null,
+    control,
+  );
 }
 
 function constantControl(rules, label) {
@@ -42,12 +48,21 @@ function constantControl(rules, label) {
 }
 
 function choiceControl(values, label, { onchange }) {
-  const made = select(values.map((value, index) => [String(index), String(value)]), onchange, { "aria-label": label || "Value" });
+  const made = select(
+    values.map((value, index) => [String(index), String(value)]),
+    onchange,
+    { "aria-label": label || "Value" },
+  );
   return {
     element: field(label, made),
     read: () => values[Number(made.value)],
     write: (value) => {
-      made.value = String(Math.max(0, values.findIndex((one) => JSON.stringify(one) === JSON.stringify(value))));
+      made.value = String(
+        Math.max(
+          0,
+          values.findIndex((one) => JSON.stringify(one) === JSON.stringify(value)),
+        ),
+      );
     },
   };
 }
@@ -64,7 +79,12 @@ function switchControl(label, { onchange }) {
 }
 
 function numberControl(rules, label, { schemas, onchange }) {
-  const made = element("input", { inputmode: "decimal", autocomplete: "off", oninput: onchange, "aria-label": label ? null : "Number" });
+  const made = element("input", {
+    inputmode: "decimal",
+    autocomplete: "off",
+    oninput: onchange,
+    "aria-label": label ? null : "Number",
+  });
   return {
     element: field(label, made, note(rules, schemas)),
     // What is no number stays text, so that the check says what came instead.
@@ -77,12 +97,19 @@ function numberControl(rules, label, { schemas, onchange }) {
 
 function textControl(rules, label, { schemas, onchange }) {
   const long = (rules.maxLength ?? 0) > 200 && !rules.pattern;
-  const made = element(long ? "textarea" : "input", { rows: long ? "2" : null, autocomplete: "off", spellcheck: "false", oninput: onchange, "aria-label": label ? null : "Text" });
+  const made = element(long ? "textarea" : "input", {
+    rows: long ? "2" : null,
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: onchange,
+    "aria-label": label ? null : "Text",
+  });
   return {
     element: field(label, made, note(rules, schemas)),
     read: () => made.value,
     write: (value) => {
-      made.value = typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+      made.value =
+        typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
     },
   };
 }
@@ -90,7 +117,13 @@ function textControl(rules, label, { schemas, onchange }) {
 const note = (rules, schemas) => [schemas.text(rules), ...schemas.constraints(rules)].join(", ");
 
 function anyControl(label, { onchange }) {
-  const made = element("textarea", { rows: "2", spellcheck: "false", oninput: onchange, placeholder: "JSON", "aria-label": label ? null : "JSON" });
+  const made = element("textarea", {
+    rows: "2",
+    spellcheck: "false",
+    oninput: onchange,
+    placeholder: "JSON",
+    "aria-label": label ? null : "JSON",
+  });
   return {
     element: field(label, made, "any JSON"),
     read: () => {
@@ -108,7 +141,11 @@ function anyControl(label, { onchange }) {
 
 function objectControl(rules, label, context) {
   const required = new Set(rules.required ?? []);
-  const members = Object.entries(rules.properties).map(([name, schema]) => ({ name, schema, required: required.has(name) || "const" in context.schemas.resolve(schema) }));
+  const members = Object.entries(rules.properties).map(([name, schema]) => ({
+    name,
+    schema,
+    required: required.has(name) || "const" in context.schemas.resolve(schema),
+  }));
   const group = element(label ? "fieldset" : "div.members", {}, label ? element("legend", {}, label) : null);
   const unknown = {};
   for (const member of members) {
@@ -137,7 +174,8 @@ function objectControl(rules, label, context) {
         if (there) member.control.write(given[member.name]);
       }
       for (const name of Object.keys(unknown)) delete unknown[name];
-      for (const [name, extra] of Object.entries(given)) if (!Object.hasOwn(rules.properties, name)) unknown[name] = extra;
+      for (const [name, extra] of Object.entries(given))
+        if (!Object.hasOwn(rules.properties, name)) unknown[name] = extra;
     },
   };
 }
@@ -146,7 +184,20 @@ function objectControl(rules, label, context) {
 function optional(member, context) {
   const box = element("input", { type: "checkbox", id: unique("include") });
   const place = element("div.included");
-  const label = element("label", { for: box.id }, member.name, " ", element("span.type", {}, note(context.schemas.nameOf(member.schema) ? member.schema : context.schemas.resolve(member.schema), context.schemas)));
+  const label = element(
+    "label",
+    { for: box.id },
+    member.name,
+    " ",
+    element(
+      "span.type",
+      {},
+      note(
+        context.schemas.nameOf(member.schema) ? member.schema : context.schemas.resolve(member.schema),
+        context.schemas,
+      ),
+    ),
+  );
   member.include = (there) => {
     box.checked = there;
     if (there && !member.control) {
@@ -176,19 +227,27 @@ function listControl(rules, label, context) {
       "li",
       {},
       item.control.element,
-      button("×", () => {
-        items.splice(items.indexOf(item), 1);
-        item.element.remove();
-        context.onchange();
-      }, { class: "quiet", "aria-label": `Remove item of ${label || "the list"}` }),
+      button(
+        "×",
+        () => {
+          items.splice(items.indexOf(item), 1);
+          item.element.remove();
+          context.onchange();
+        },
+        { class: "quiet", "aria-label": `Remove item of ${label || "the list"}` },
+      ),
     );
     items.push(item);
     list.append(item.element);
   };
-  const plus = button(`Add${label ? ` to ${label}` : " item"}`, () => {
-    add(context.schemas.sample(rules.items));
-    context.onchange();
-  }, { class: "small" });
+  const plus = button(
+    `Add${label ? ` to ${label}` : " item"}`,
+    () => {
+      add(context.schemas.sample(rules.items));
+      context.onchange();
+    },
+    { class: "small" },
+  );
   return {
     element: element("fieldset", {}, label ? element("legend", {}, label) : null, list, plus),
     read: () => items.map((item) => item.control.read()),
@@ -203,9 +262,17 @@ function listControl(rules, label, context) {
 function tupleControl(rules, label, context) {
   const parts = rules.prefixItems.map((schema, index) => made(schema, String(index), context));
   return {
-    element: element("fieldset", {}, label ? element("legend", {}, label) : null, parts.map((part) => part.element)),
+    element: element(
+      "fieldset",
+      {},
+      label ? element("legend", {}, label) : null,
+      parts.map((part) => part.element),
+    ),
     read: () => parts.map((part) => part.read()),
-    write: (value) => parts.forEach((part, index) => part.write(Array.isArray(value) ? value[index] : context.schemas.sample(rules.prefixItems[index]))),
+    write: (value) =>
+      parts.forEach((part, index) =>
+        part.write(Array.isArray(value) ? value[index] : context.schemas.sample(rules.prefixItems[index])),
+      ),
   };
 }
 
@@ -214,22 +281,41 @@ function mapControl(rules, label, context) {
   const list = element("ol.items");
   const schema = typeof rules.additionalProperties === "object" ? rules.additionalProperties : {};
   const add = (name, value) => {
-    const key = element("input", { "aria-label": "Name", placeholder: "name", autocomplete: "off", oninput: context.onchange });
+    const key = element("input", {
+      "aria-label": "Name",
+      placeholder: "name",
+      autocomplete: "off",
+      oninput: context.onchange,
+    });
     key.value = name;
     const entry = { key, control: made(schema, "", context) };
     entry.control.write(value);
-    entry.element = element("li.pair", {}, key, entry.control.element, button("×", () => {
-      entries.splice(entries.indexOf(entry), 1);
-      entry.element.remove();
-      context.onchange();
-    }, { class: "quiet", "aria-label": "Remove entry" }));
+    entry.element = element(
+      "li.pair",
+      {},
+      key,
+      entry.control.element,
+      button(
+        "×",
+        () => {
+          entries.splice(entries.indexOf(entry), 1);
+          entry.element.remove();
+          context.onchange();
+        },
+        { class: "quiet", "aria-label": "Remove entry" },
+      ),
+    );
     entries.push(entry);
     list.append(entry.element);
   };
-  const plus = button(`Add${label ? ` to ${label}` : " entry"}`, () => {
-    add("", context.schemas.sample(schema));
-    context.onchange();
-  }, { class: "small" });
+  const plus = button(
+    `Add${label ? ` to ${label}` : " entry"}`,
+    () => {
+      add("", context.schemas.sample(schema));
+      context.onchange();
+    },
+    { class: "small" },
+  );
   return {
     element: element("fieldset", {}, label ? element("legend", {}, label) : null, list, plus),
     read: () => Object.fromEntries(entries.map((entry) => [entry.key.value, entry.control.read()])),
@@ -250,15 +336,26 @@ function unionControl(branches, label, context) {
     chosen = index;
     choice.value = String(index);
     inner = made(branches[index], "", context);
-    inner.element.querySelector("input:not([type=checkbox]), select, textarea")?.setAttribute("aria-label", `${label} ${schemas.text(branches[index])}`.trim());
+    inner.element
+      .querySelector("input:not([type=checkbox]), select, textarea")
+      ?.setAttribute("aria-label", `${label} ${schemas.text(branches[index])}`.trim());
     inner.write(schemas.sample(branches[index]));
     place.replaceChildren(inner.element);
   };
-  const choice = select(branches.map((branch, index) => [String(index), schemas.text(branch)]), () => {
-    show(Number(choice.value));
-    context.onchange();
-  }, { "aria-label": `Type of ${label || "the value"}` });
-  show(Math.max(0, branches.findIndex((branch) => schemas.resolve(branch).type !== "null")));
+  const choice = select(
+    branches.map((branch, index) => [String(index), schemas.text(branch)]),
+    () => {
+      show(Number(choice.value));
+      context.onchange();
+    },
+    { "aria-label": `Type of ${label || "the value"}` },
+  );
+  show(
+    Math.max(
+      0,
+      branches.findIndex((branch) => schemas.resolve(branch).type !== "null"),
+    ),
+  );
   return {
     element: element("div.union", {}, field(label, choice), place),
     read: () => inner.read(),

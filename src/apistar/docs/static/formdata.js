@@ -13,18 +13,49 @@ export class FormBody {
     this.media = body.media_types;
     this.controls = Object.entries(schemas.resolve(body.schema).properties ?? {}).map(([name, field]) => {
       const file = schemas.resolve(field).format === "binary";
-      const control = element("input", { id: unique("field"), type: file ? "file" : "text", autocomplete: "off", oninput: onchange, onchange });
-      const label = element("label", { for: control.id }, name, " ", element("span.type", {}, file ? "file" : schemas.text(field)));
+      const control = element("input", {
+        id: unique("field"),
+        type: file ? "file" : "text",
+        autocomplete: "off",
+        oninput: onchange,
+        onchange,
+      });
+      const label = element(
+        "label",
+        { for: control.id },
+        name,
+        " ",
+        element("span.type", {}, file ? "file" : schemas.text(field)),
+      );
       return { name, file, control, row: element("div.field", {}, label, control) };
     });
-    this.more = element("textarea", { id: unique("field"), rows: "2", placeholder: "name=value, one a line", spellcheck: "false", oninput: onchange });
-    const rest = element("div.field", {}, element("label", { for: this.more.id }, this.controls.length ? "More fields" : "Fields"), this.more);
-    this.element = element("fieldset.form-body", {}, element("legend", {}, "Form"), this.controls.map(({ row }) => row), rest);
+    this.more = element("textarea", {
+      id: unique("field"),
+      rows: "2",
+      placeholder: "name=value, one a line",
+      spellcheck: "false",
+      oninput: onchange,
+    });
+    const rest = element(
+      "div.field",
+      {},
+      element("label", { for: this.more.id }, this.controls.length ? "More fields" : "Fields"),
+      this.more,
+    );
+    this.element = element(
+      "fieldset.form-body",
+      {},
+      element("legend", {}, "Form"),
+      this.controls.map(({ row }) => row),
+      rest,
+    );
   }
 
   /** Names and values; a value is a text or a file. */
   get entries() {
-    const found = this.controls.flatMap(({ name, file, control }) => (file ? [...control.files] : control.value === "" ? [] : [control.value]).map((value) => [name, value]));
+    const found = this.controls.flatMap(({ name, file, control }) =>
+      (file ? [...control.files] : control.value === "" ? [] : [control.value]).map((value) => [name, value]),
+    );
     for (const line of this.more.value.split("\n")) {
       const [name, ...value] = line.split("=");
       if (name.trim()) found.push([name.trim(), value.join("=")]);

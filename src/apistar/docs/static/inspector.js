@@ -34,22 +34,30 @@ export class Inspector {
       element(
         "div.actions",
         {},
-        carried && this.actions.again ? button("Compose again", () => this.actions.again(entry), { class: "quiet" }) : null,
+        carried && this.actions.again
+          ? button("Compose again", () => this.actions.again(entry), { class: "quiet" })
+          : null,
         button("Copy", () => navigator.clipboard?.writeText(asText(entry.data)), { class: "quiet" }),
         button("×", () => this.actions.close(), { class: "quiet", "aria-label": "Close the message" }),
       ),
     );
     const wrong = schema && value !== undefined ? faults(value, schema, schemas) : [];
-    const list = element("ul.faults", { hidden: !wrong.length }, wrong.slice(0, 10).map(({ path, text }) => element("li", {}, element("code", {}, path), ` ${text}`)));
+    const list = element(
+      "ul.faults",
+      { hidden: !wrong.length },
+      wrong.slice(0, 10).map(({ path, text }) => element("li", {}, element("code", {}, path), ` ${text}`)),
+    );
     this.element.replaceChildren(head, list, ...this.#views(entry, value));
   }
 
   #views(entry, value) {
     if (entry.detail) return [entry.detail()];
     const panels = [];
-    if (value !== undefined && value !== null && typeof value === "object") panels.push(["JSON", element("div.view", { tabindex: "0" }, tree(value, 0))]);
+    if (value !== undefined && value !== null && typeof value === "object")
+      panels.push(["JSON", element("div.view", { tabindex: "0" }, tree(value, 0))]);
     if (typeof entry.data === "string") panels.push(["Text", element("pre.view", { tabindex: "0" }, cut(entry.data))]);
-    const bytes = typeof entry.data === "string" ? new TextEncoder().encode(entry.data.slice(0, SHOWN_BYTES)) : entry.data;
+    const bytes =
+      typeof entry.data === "string" ? new TextEncoder().encode(entry.data.slice(0, SHOWN_BYTES)) : entry.data;
     panels.push(["Hex", element("pre.view", { tabindex: "0" }, dump(bytes))]);
     if (typeof entry.data !== "string") {
       const text = new TextDecoder().decode(entry.data.subarray(0, SHOWN_CHARACTERS));
@@ -60,7 +68,10 @@ export class Inspector {
   }
 }
 
-const cut = (text) => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}\n… ${text.length - SHOWN_CHARACTERS} more characters; Save has all of them` : text);
+const cut = (text) =>
+  text.length > SHOWN_CHARACTERS
+    ? `${text.slice(0, SHOWN_CHARACTERS)}\n… ${text.length - SHOWN_CHARACTERS} more characters; Save has all of them`
+    : text;
 
 export function asText(data) {
   return typeof data === "string" ? data : Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -85,13 +96,24 @@ export function dump(bytes) {
 export function tree(value, level, name = null) {
   const label = name === null ? [] : [element("span.key", {}, name), element("span.sign", {}, ": ")];
   if (value === null || typeof value !== "object") {
-    return element("div.leaf", {}, label, element(`span.${value === null ? "null" : typeof value}`, {}, JSON.stringify(value) ?? String(value)));
+    return element(
+      "div.leaf",
+      {},
+      label,
+      element(`span.${value === null ? "null" : typeof value}`, {}, JSON.stringify(value) ?? String(value)),
+    );
   }
   const entries = Array.isArray(value) ? value.map((item, index) => [String(index), item]) : Object.entries(value);
   const words = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;
-  if (!entries.length) return element("div.leaf", {}, label, element("span.sign", {}, Array.isArray(value) ? "[]" : "{}"));
+  if (!entries.length)
+    return element("div.leaf", {}, label, element("span.sign", {}, Array.isArray(value) ? "[]" : "{}"));
   const members = element("div.members");
-  const made = element("details.node", {}, element("summary", {}, label, element("span.count", {}, words), element("span.peek", {}, peek(value))), members);
+  const made = element(
+    "details.node",
+    {},
+    element("summary", {}, label, element("span.count", {}, words), element("span.peek", {}, peek(value))),
+    members,
+  );
   const fill = () => {
     if (!members.childElementCount) more(members, entries, 0, level);
   };

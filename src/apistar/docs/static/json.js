@@ -52,9 +52,12 @@ class Reader {
     if (first === "{") return this.#object(path, depth);
     if (first === "[") return this.#array(path, depth);
     if (first === '"') return JSON.parse(this.take(STRING, "the string is not well-formed"));
-    if (first === "-" || (first >= "0" && first <= "9")) return Number(this.take(NUMBER, "the number is not well-formed"));
+    if (first === "-" || (first >= "0" && first <= "9"))
+      return Number(this.take(NUMBER, "the number is not well-formed"));
     if (first === undefined) this.fail("a value is missing");
-    return JSON.parse(this.take(WORD, "expected a value: a string in double quotes, a number, true, false, null, [ or {"));
+    return JSON.parse(
+      this.take(WORD, "expected a value: a string in double quotes, a number, true, false, null, [ or {"),
+    );
   }
 
   #object(path, depth) {

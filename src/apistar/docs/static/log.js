@@ -197,13 +197,17 @@ export class Log {
   #reveal(index) {
     const top = index * ROW;
     if (top < this.list.scrollTop) this.list.scrollTop = top;
-    else if (top + ROW > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = top + ROW - this.list.clientHeight;
+    else if (top + ROW > this.list.scrollTop + this.list.clientHeight)
+      this.list.scrollTop = top + ROW - this.list.clientHeight;
   }
 
   /** What is said below the list. */
   get summary() {
     const { sent, received } = this.record.totals;
-    const parts = [`↑ ${countText(sent[0], this.nouns[0])}, ${sizeText(sent[1])}`, `↓ ${countText(received[0], this.nouns[1])}, ${sizeText(received[1])}`];
+    const parts = [
+      `↑ ${countText(sent[0], this.nouns[0])}, ${sizeText(sent[1])}`,
+      `↓ ${countText(received[0], this.nouns[1])}, ${sizeText(received[1])}`,
+    ];
     if (this.hits) parts.push(`${this.hits.length.toLocaleString("en")} shown`);
     if (this.paused) parts.push(`paused, ${this.waiting.toLocaleString("en")} waiting`);
     if (this.record.dropped) parts.push(`${this.record.dropped.toLocaleString("en")} older let go`);
@@ -223,7 +227,17 @@ class Row {
     this.name = element("b.name");
     this.text = element("span.text");
     const payload = element("span.payload", {}, this.name, this.text);
-    this.element = element("div.row", { role: "option", id: `${list}-row-${index}` }, this.time, this.gap, this.arrow, this.word, payload, this.kind, this.size);
+    this.element = element(
+      "div.row",
+      { role: "option", id: `${list}-row-${index}` },
+      this.time,
+      this.gap,
+      this.arrow,
+      this.word,
+      payload,
+      this.kind,
+      this.size,
+    );
   }
 
   draw(entry, index, count, selected) {

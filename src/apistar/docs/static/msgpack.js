@@ -91,7 +91,11 @@ class Reader {
 
   number(method, size) {
     const found = this.#number(method, size);
-    return typeof found === "bigint" && Number.isSafeInteger(Number(found)) ? Number(found) : typeof found === "bigint" ? String(found) : found;
+    return typeof found === "bigint" && Number.isSafeInteger(Number(found))
+      ? Number(found)
+      : typeof found === "bigint"
+        ? String(found)
+        : found;
   }
 
   text(size) {

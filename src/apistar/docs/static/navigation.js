@@ -10,9 +10,20 @@ export class Navigation {
     this.search = document.getElementById("search");
     this.menu = document.getElementById("menu");
     this.items = [];
-    this.groups = api.groups.map(([name, operations]) => this.#group(name || "Operations", operations.map((operation) => this.#operation(operation))));
+    this.groups = api.groups.map(([name, operations]) =>
+      this.#group(
+        name || "Operations",
+        operations.map((operation) => this.#operation(operation)),
+      ),
+    );
     const types = Object.keys(api.schemas.definitions);
-    if (types.length) this.groups.push(this.#group("Types", types.map((name) => this.#type(name))));
+    if (types.length)
+      this.groups.push(
+        this.#group(
+          "Types",
+          types.map((name) => this.#type(name)),
+        ),
+      );
     this.nothing = element("p.nothing", { hidden: true, role: "status" }, "Nothing is called that.");
     document.getElementById("list").replaceChildren(...this.groups.map((group) => group.element), this.nothing);
     this.search.addEventListener("input", () => this.#filter());
@@ -22,18 +33,44 @@ export class Navigation {
   }
 
   #group(name, items) {
-    return { items, element: element("section", {}, element("h2", {}, name), element("ul", {}, items.map((item) => item.row))) };
+    return {
+      items,
+      element: element(
+        "section",
+        {},
+        element("h2", {}, name),
+        element(
+          "ul",
+          {},
+          items.map((item) => item.row),
+        ),
+      ),
+    };
   }
 
   #operation(operation) {
     const { id, summary, deprecated } = operation.documentation;
     const lamp = element("span.lamp", { hidden: true }, element("span.hidden", {}, "has an open socket"));
-    const link = element("a", { href: operationLink(operation), title: summary || null, class: deprecated ? "struck" : null }, badge(operation), element("span.path", {}, pathText(operation.path)), lamp);
-    return this.#item(link, `${operation.method} ${operation.path} ${id} ${summary} ${operation.documentation.description}`, operation, lamp);
+    const link = element(
+      "a",
+      { href: operationLink(operation), title: summary || null, class: deprecated ? "struck" : null },
+      badge(operation),
+      element("span.path", {}, pathText(operation.path)),
+      lamp,
+    );
+    return this.#item(
+      link,
+      `${operation.method} ${operation.path} ${id} ${summary} ${operation.documentation.description}`,
+      operation,
+      lamp,
+    );
   }
 
   #type(name) {
-    return this.#item(element("a", { href: typeLink(name) }, element("span.path", {}, this.api.schemas.label(name))), name);
+    return this.#item(
+      element("a", { href: typeLink(name) }, element("span.path", {}, this.api.schemas.label(name))),
+      name,
+    );
   }
 
   #item(link, text, operation = null, lamp = null) {
@@ -90,7 +127,8 @@ export class Navigation {
 
   /** Mark what is shown. */
   mark(href) {
-    for (const { link } of this.items) set(link, { "aria-current": link.getAttribute("href") === href ? "page" : null });
+    for (const { link } of this.items)
+      set(link, { "aria-current": link.getAttribute("href") === href ? "page" : null });
     const current = this.items.find(({ link }) => link.hasAttribute("aria-current"));
     if (current) this.#reveal(current.row);
     this.#toggle(false);
@@ -99,7 +137,8 @@ export class Navigation {
   /** Scroll to a row; not by `scrollIntoView`, after which Tab would begin there. */
   #reveal(row) {
     const [top, height] = [row.offsetTop, this.index.clientHeight];
-    if (top < this.index.scrollTop || top + row.offsetHeight > this.index.scrollTop + height) this.index.scrollTop = top - height / 2;
+    if (top < this.index.scrollTop || top + row.offsetHeight > this.index.scrollTop + height)
+      this.index.scrollTop = top - height / 2;
   }
 
   /** Light the lamps of routes that have open sockets. */

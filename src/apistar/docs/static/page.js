@@ -56,7 +56,11 @@ class Page {
   #showOperation(operation) {
     const panels = this.#panelsOf(operation);
     if (!panels.length) panels.push(this.#open(operation));
-    this.consoles = element("div.panels", {}, panels.map((panel) => panel.element));
+    this.consoles = element(
+      "div.panels",
+      {},
+      panels.map((panel) => panel.element),
+    );
     const console = element("aside.console", { "aria-label": "Live console" }, this.consoles);
     console.dataset.panels = String(panels.length);
     const reading = element("div.reading", {}, body(operation, this.api), this.snippets.element);
@@ -67,9 +71,17 @@ class Page {
   }
 
   #showSockets() {
-    this.consoles = element("div.panels", {}, this.panels.map((panel) => panel.element));
+    this.consoles = element(
+      "div.panels",
+      {},
+      this.panels.map((panel) => panel.element),
+    );
     this.main.className = "sockets";
-    const empty = element("p.note", {}, "No console was opened yet. Choose an operation; its console stays open here, beside the others.");
+    const empty = element(
+      "p.note",
+      {},
+      "No console was opened yet. Choose an operation; its console stays open here, beside the others.",
+    );
     this.main.replaceChildren(element("h1", {}, "Sockets side by side"), this.panels.length ? this.consoles : empty);
     this.#changedLayout();
   }
@@ -79,7 +91,10 @@ class Page {
   }
 
   #open(operation) {
-    const made = operation.kind === "websocket" ? new SocketPanel(operation, this.api, this) : new ExchangePanel(operation, this.api, this);
+    const made =
+      operation.kind === "websocket"
+        ? new SocketPanel(operation, this.api, this)
+        : new ExchangePanel(operation, this.api, this);
     this.panels.push(made);
     this.changed();
     return made;
@@ -101,7 +116,11 @@ class Page {
     this.panels.splice(this.panels.indexOf(panel), 1);
     panel.element.remove();
     this.changed();
-    if (location.hash === "#/sockets" || (this.operation === panel.operation && !this.#panelsOf(panel.operation).length)) this.show(false);
+    if (
+      location.hash === "#/sockets" ||
+      (this.operation === panel.operation && !this.#panelsOf(panel.operation).length)
+    )
+      this.show(false);
     else this.#changedLayout();
     this.main.focus({ preventScroll: true });
   }
@@ -134,6 +153,8 @@ try {
   performance.mark("drawn");
 } catch (error) {
   document.getElementById("list").replaceChildren();
-  document.getElementById("main").replaceChildren(element("p.failure", { role: "alert" }, `The API could not be read: ${error.message}`));
+  document
+    .getElementById("main")
+    .replaceChildren(element("p.failure", { role: "alert" }, `The API could not be read: ${error.message}`));
   throw error;
 }

@@ -14,7 +14,10 @@ export class Panel {
     this.page = page;
     this.number = ++made;
     this.record = new Record();
-    this.inspector = new Inspector({ again: (entry) => this.again?.(entry), close: () => this.log.select(this.log.selected) });
+    this.inspector = new Inspector({
+      again: (entry) => this.again?.(entry),
+      close: () => this.log.select(this.log.selected),
+    });
     const nouns = operation.kind === "websocket" ? ["message", "message"] : ["request", "answer"];
     this.log = new Log(this.record, (entry) => this.#inspect(entry), nouns);
     this.log.ondraw = () => this.#summarize();
@@ -33,22 +36,48 @@ export class Panel {
   }
 
   #filters() {
-    const search = element("input", { type: "search", placeholder: "Filter", "aria-label": "Filter the log", oninput: () => this.log.setFilter({ text: search.value.toLowerCase() }) });
-    const direction = select([["", "Both ways"], ["sent", "↑ Sent"], ["received", "↓ Received"]], () => this.log.setFilter({ direction: direction.value }), { "aria-label": "Direction" });
+    const search = element("input", {
+      type: "search",
+      placeholder: "Filter",
+      "aria-label": "Filter the log",
+      oninput: () => this.log.setFilter({ text: search.value.toLowerCase() }),
+    });
+    const direction = select(
+      [
+        ["", "Both ways"],
+        ["sent", "↑ Sent"],
+        ["received", "↓ Received"],
+      ],
+      () => this.log.setFilter({ direction: direction.value }),
+      { "aria-label": "Direction" },
+    );
     return element("div.filters", {}, search, direction);
   }
 
   #buttons() {
-    const pause = button("Pause", () => {
-      const paused = !this.log.paused;
-      this.log.setPaused(paused);
-      pause.textContent = paused ? "Resume" : "Pause";
-      pause.setAttribute("aria-pressed", String(paused));
-    }, { class: "quiet", "aria-pressed": "false" });
+    const pause = button(
+      "Pause",
+      () => {
+        const paused = !this.log.paused;
+        this.log.setPaused(paused);
+        pause.textContent = paused ? "Resume" : "Pause";
+        pause.setAttribute("aria-pressed", String(paused));
+      },
+      { class: "quiet", "aria-pressed": "false" },
+    );
     const clear = button("Clear", () => this.record.clear(), { class: "quiet" });
     const save = button("Save", () => this.save(), { class: "quiet" });
-    this.openFile = element("input.hidden", { type: "file", accept: ".json,application/json", tabindex: "-1", "aria-label": "A saved session", onchange: () => this.#opened() });
-    const open = button("Open", () => this.openFile.click(), { class: "quiet", title: "Show a saved session, to read it or to send it again" });
+    this.openFile = element("input.hidden", {
+      type: "file",
+      accept: ".json,application/json",
+      tabindex: "-1",
+      "aria-label": "A saved session",
+      onchange: () => this.#opened(),
+    });
+    const open = button("Open", () => this.openFile.click(), {
+      class: "quiet",
+      title: "Show a saved session, to read it or to send it again",
+    });
     return element("div.buttons", {}, pause, clear, save, open, this.openFile);
   }
 

@@ -11,12 +11,18 @@ export function prose(text) {
       const lines = block.split("\n");
       if (lines.every((line, index) => /^\s*[-*] /.test(line) || (index && /^\s{2,}/.test(line)))) {
         const items = block.split(/^\s*[-*] /m).filter((item) => item.trim());
-        return element("ul", {}, items.map((item) => element("li", {}, inline(item.trim()))));
+        return element(
+          "ul",
+          {},
+          items.map((item) => element("li", {}, inline(item.trim()))),
+        );
       }
       return element("p", {}, inline(block));
     });
 }
 
 export function inline(text) {
-  return text.split(/(`+[^`]+`+)/).map((part) => (/^`.+`$/s.test(part) ? element("code", {}, part.replace(/^`+|`+$/g, "")) : part));
+  return text
+    .split(/(`+[^`]+`+)/)
+    .map((part) => (/^`.+`$/s.test(part) ? element("code", {}, part.replace(/^`+|`+$/g, "")) : part));
 }

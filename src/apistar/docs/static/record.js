@@ -126,11 +126,17 @@ function readSession(text) {
   } catch {
     throw new Error("the file is not JSON; open one that Save made");
   }
-  if (found?.format !== FORMAT || !Array.isArray(found.entries)) throw new Error("the file is no saved session; open one that Save made");
+  if (found?.format !== FORMAT || !Array.isArray(found.entries))
+    throw new Error("the file is no saved session; open one that Save made");
   const kinds = ["open", "text", "binary", "close", "request", "response", "note"];
   for (const [index, entry] of found.entries.entries()) {
     const carried = typeof entry?.text === "string" || typeof entry?.base64 === "string";
-    if (!carried || !["sent", "received", "none"].includes(entry.direction) || !kinds.includes(entry.kind) || !Number.isFinite(entry.at_ms)) {
+    if (
+      !carried ||
+      !["sent", "received", "none"].includes(entry.direction) ||
+      !kinds.includes(entry.kind) ||
+      !Number.isFinite(entry.at_ms)
+    ) {
       throw new Error(`entry ${index + 1} of the file is not one of a session`);
     }
   }
@@ -155,7 +161,8 @@ export function fromHex(text) {
 
 export function toBase64(bytes) {
   let text = "";
-  for (let start = 0; start < bytes.length; start += 8192) text += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  for (let start = 0; start < bytes.length; start += 8192)
+    text += String.fromCharCode(...bytes.subarray(start, start + 8192));
   return btoa(text);
 }
 

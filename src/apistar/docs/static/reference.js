@@ -12,12 +12,21 @@ export const badge = ({ method }) => element(`span.method.${method.toLowerCase()
 
 /** A path with its parameters set apart, and places where it may break. */
 export function pathText(path) {
-  return path.split(/(\{[^}]*\}|\/)/).filter(Boolean).map((part) => (part === "/" ? ["/", element("wbr")] : part.startsWith("{") ? element("em", {}, part) : part));
+  return path
+    .split(/(\{[^}]*\}|\/)/)
+    .filter(Boolean)
+    .map((part) => (part === "/" ? ["/", element("wbr")] : part.startsWith("{") ? element("em", {}, part) : part));
 }
 
 /** How a type reads, each name a link to its definition. */
 export function typeText(schema, schemas) {
-  return element("code.type", {}, schemas.spelled(schema).map((part) => (part.name ? element("a", { href: typeLink(part.name) }, schemas.label(part.name)) : part)));
+  return element(
+    "code.type",
+    {},
+    schemas
+      .spelled(schema)
+      .map((part) => (part.name ? element("a", { href: typeLink(part.name) }, schemas.label(part.name)) : part)),
+  );
 }
 
 export function head(operation) {
@@ -25,7 +34,13 @@ export function head(operation) {
   return element(
     "header.operation-head",
     {},
-    element("p.crumb", {}, badge(operation), tags.length ? tags.join(" · ") : null, deprecated ? element("span.deprecated", {}, "deprecated") : null),
+    element(
+      "p.crumb",
+      {},
+      badge(operation),
+      tags.length ? tags.join(" · ") : null,
+      deprecated ? element("span.deprecated", {}, "deprecated") : null,
+    ),
     element("h1", {}, pathText(operation.path)),
     summary ? element("p.lead", {}, inline(summary)) : null,
     prose(description),
@@ -92,7 +107,13 @@ function messages(title, list, schemas, nothing) {
       return element(
         "article.message-type",
         {},
-        element("h3", {}, name ? element("a", { href: typeLink(name) }, schemas.label(name)) : message.name, element("span.carrier", {}, message.text ? "text" : "binary"), message.deprecated ? element("span.deprecated", {}, "deprecated") : null),
+        element(
+          "h3",
+          {},
+          name ? element("a", { href: typeLink(name) }, schemas.label(name)) : message.name,
+          element("span.carrier", {}, message.text ? "text" : "binary"),
+          message.deprecated ? element("span.deprecated", {}, "deprecated") : null,
+        ),
         message.summary ? element("p", {}, inline(message.summary)) : null,
         prose(message.description),
         members(message.schema, schemas),
@@ -105,7 +126,12 @@ function messages(title, list, schemas, nothing) {
 export function members(schema, schemas) {
   const rules = schemas.resolve(schema);
   if (!rules.properties) {
-    return element("p.alias", {}, typeText(schemas.nameOf(schema) ? rules : schema, schemas), constraints(rules, schemas));
+    return element(
+      "p.alias",
+      {},
+      typeText(schemas.nameOf(schema) ? rules : schema, schemas),
+      constraints(rules, schemas),
+    );
   }
   const required = new Set(rules.required ?? []);
   const rows = Object.entries(rules.properties).map(([name, field]) =>
@@ -141,7 +167,14 @@ function topics(operation, schemas) {
         topic.summary ? element("p", {}, inline(topic.summary)) : null,
         prose(topic.description),
         element("p.note", {}, facts(topic).filter(Boolean).join(" · ")),
-        topic.messages.map((message) => element("p.alias", {}, typeText(message.schema, schemas), message.summary ? element("span", {}, inline(message.summary)) : null)),
+        topic.messages.map((message) =>
+          element(
+            "p.alias",
+            {},
+            typeText(message.schema, schemas),
+            message.summary ? element("span", {}, inline(message.summary)) : null,
+          ),
+        ),
       ),
     ),
   );
@@ -150,7 +183,16 @@ function topics(operation, schemas) {
 function subprotocols(operation) {
   const found = Object.entries(operation.subprotocols);
   if (!found.length) return null;
-  return section("Subprotocols", element("ul.members", {}, found.map(([name, text]) => element("li.member", {}, element("code.member-name", {}, name), element("span", {}, text)))));
+  return section(
+    "Subprotocols",
+    element(
+      "ul.members",
+      {},
+      found.map(([name, text]) =>
+        element("li.member", {}, element("code.member-name", {}, name), element("span", {}, text)),
+      ),
+    ),
+  );
 }
 
 function outcomes(title, list, meaning = () => "") {
@@ -160,7 +202,9 @@ function outcomes(title, list, meaning = () => "") {
     element(
       "dl.outcomes",
       {},
-      list.map(({ code, description }) => element("div", {}, element("dt", {}, code), element("dd", {}, inline(description || meaning(code))))),
+      list.map(({ code, description }) =>
+        element("div", {}, element("dt", {}, code), element("dd", {}, inline(description || meaning(code)))),
+      ),
     ),
   );
 }
@@ -170,15 +214,36 @@ function content(title, found, schemas, text = "") {
   return section(
     title,
     text && !/^(OK|No Content)$/.test(text) ? element("p", {}, inline(text)) : null,
-    element("p.alias", {}, found.schema ? typeText(found.schema, schemas) : element("code.type", {}, "Any"), element("span.carrier", {}, found.media_types.join(", "))),
+    element(
+      "p.alias",
+      {},
+      found.schema ? typeText(found.schema, schemas) : element("code.type", {}, "Any"),
+      element("span.carrier", {}, found.media_types.join(", ")),
+    ),
     found.schema && schemas.resolve(found.schema).properties ? members(found.schema, schemas) : null,
   );
 }
 
 function security(operation, api) {
   if (!operation.security.length) return null;
-  const words = (scheme) => [scheme.type, scheme.scheme, scheme.in && `${scheme.in} ${scheme.name}`].filter(Boolean).join(", ");
-  return section("Security", element("ul.members", {}, operation.security.map((name) => element("li.member", {}, element("code.member-name", {}, name), element("span", {}, words(api.schemes[name] ?? {}), " "), description(api.schemes[name]?.description)))));
+  const words = (scheme) =>
+    [scheme.type, scheme.scheme, scheme.in && `${scheme.in} ${scheme.name}`].filter(Boolean).join(", ");
+  return section(
+    "Security",
+    element(
+      "ul.members",
+      {},
+      operation.security.map((name) =>
+        element(
+          "li.member",
+          {},
+          element("code.member-name", {}, name),
+          element("span", {}, words(api.schemes[name] ?? {}), " "),
+          description(api.schemes[name]?.description),
+        ),
+      ),
+    ),
+  );
 }
 
 export function typePage(name, api) {
@@ -191,8 +256,31 @@ export function typePage(name, api) {
     element("h1", {}, api.schemas.label(name)),
     prose(definition.description),
     members({ $ref: `#/components/schemas/${name}` }, api.schemas),
-    section("An example", element("pre.code", { tabindex: "0" }, JSON.stringify(api.schemas.sample(definition), null, 2))),
-    users.length ? section("Where it is used", element("ul.operations", {}, users.map((operation) => element("li", {}, element("a", { href: operationLink(operation) }, badge(operation), element("span.path", {}, pathText(operation.path))))))) : null,
+    section(
+      "An example",
+      element("pre.code", { tabindex: "0" }, JSON.stringify(api.schemas.sample(definition), null, 2)),
+    ),
+    users.length
+      ? section(
+          "Where it is used",
+          element(
+            "ul.operations",
+            {},
+            users.map((operation) =>
+              element(
+                "li",
+                {},
+                element(
+                  "a",
+                  { href: operationLink(operation) },
+                  badge(operation),
+                  element("span.path", {}, pathText(operation.path)),
+                ),
+              ),
+            ),
+          ),
+        )
+      : null,
   );
 }
 
@@ -205,19 +293,47 @@ export function overview(api) {
         "ul.operations",
         {},
         operations.map((operation) =>
-          element("li", {}, element("a", { href: operationLink(operation) }, badge(operation), element("span.path", {}, pathText(operation.path))), element("span.summary", {}, inline(operation.documentation.summary))),
+          element(
+            "li",
+            {},
+            element(
+              "a",
+              { href: operationLink(operation) },
+              badge(operation),
+              element("span.path", {}, pathText(operation.path)),
+            ),
+            element("span.summary", {}, inline(operation.documentation.summary)),
+          ),
         ),
       ),
     ),
   );
-  const documents = api.schemaUrl ? element("p.documents", {}, ["openapi", "asyncapi"].map((kind) => element("a", { href: `${api.schemaUrl.replace(/\/$/, "")}/${kind}` }, kind === "openapi" ? "OpenAPI 3.1" : "AsyncAPI 3.0"))) : null;
+  const documents = api.schemaUrl
+    ? element(
+        "p.documents",
+        {},
+        ["openapi", "asyncapi"].map((kind) =>
+          element(
+            "a",
+            { href: `${api.schemaUrl.replace(/\/$/, "")}/${kind}` },
+            kind === "openapi" ? "OpenAPI 3.1" : "AsyncAPI 3.0",
+          ),
+        ),
+      )
+    : null;
   return element(
     "article.page",
     {},
     element("p.crumb", {}, `Version ${version}`),
     element("h1", {}, title),
     prose(text),
-    servers.length ? element("ul.members", {}, servers.map((server) => element("li", {}, element("code", {}, server.url), " ", server.description))) : null,
+    servers.length
+      ? element(
+          "ul.members",
+          {},
+          servers.map((server) => element("li", {}, element("code", {}, server.url), " ", server.description)),
+        )
+      : null,
     documents,
     groups.length ? groups : element("p.note", {}, "No route is documented."),
   );

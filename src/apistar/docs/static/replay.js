@@ -10,10 +10,25 @@ export class Replay {
     this.say = say;
     this.timer = null;
     this.messages = [];
-    this.speed = select([["1", "in its own time"], ["10", "ten times as fast"], ["0", "at once"]], () => {}, { "aria-label": "Speed" });
+    this.speed = select(
+      [
+        ["1", "in its own time"],
+        ["10", "ten times as fast"],
+        ["0", "at once"],
+      ],
+      () => {},
+      { "aria-label": "Speed" },
+    );
     this.label = element("p");
     this.toggle = button("Send again", () => (this.timer === null ? this.#start() : this.stop()), { class: "small" });
-    this.element = element("div.replay", { hidden: true }, this.label, this.speed, this.toggle, button("×", () => this.#dismiss(), { class: "quiet", "aria-label": "Forget the saved session" }));
+    this.element = element(
+      "div.replay",
+      { hidden: true },
+      this.label,
+      this.speed,
+      this.toggle,
+      button("×", () => this.#dismiss(), { class: "quiet", "aria-label": "Forget the saved session" }),
+    );
     connection.addEventListener("change", () => this.#update());
   }
 
@@ -22,7 +37,8 @@ export class Replay {
     this.messages = [];
     for (let index = 0; index < record.length; index += 1) {
       const entry = record.at(index);
-      if (entry.direction === "sent" && (entry.kind === "text" || entry.kind === "binary")) this.messages.push({ at: entry.at, data: entry.data });
+      if (entry.direction === "sent" && (entry.kind === "text" || entry.kind === "binary"))
+        this.messages.push({ at: entry.at, data: entry.data });
     }
     this.label.textContent = `${name}: ${countText(this.messages.length, "message")} sent`;
     this.element.hidden = false;

@@ -1,8 +1,25 @@
 // JSON Schema as this API's types: what a schema stands for, how it reads, and a value that fits it.
 
 const PREFIX = "#/components/schemas/";
-const WORDS = { string: "str", integer: "int", number: "float", boolean: "bool", null: "None", array: "list", object: "dict" };
-const FORMATS = { binary: "bytes", byte: "bytes", "date-time": "datetime", date: "date", time: "time", uuid: "UUID", duration: "timedelta", decimal: "Decimal" };
+const WORDS = {
+  string: "str",
+  integer: "int",
+  number: "float",
+  boolean: "bool",
+  null: "None",
+  array: "list",
+  object: "dict",
+};
+const FORMATS = {
+  binary: "bytes",
+  byte: "bytes",
+  "date-time": "datetime",
+  date: "date",
+  time: "time",
+  uuid: "UUID",
+  duration: "timedelta",
+  decimal: "Decimal",
+};
 const EXAMPLES = {
   uuid: "00000000-0000-4000-8000-000000000000",
   date: "2026-01-31",
@@ -55,17 +72,36 @@ export class Schemas {
     if (name !== null) return [{ name }];
     const found = schema ?? {};
     const branches = this.branches(found);
-    if (branches) return joined(branches.map((branch) => this.spelled(branch)), " | ");
+    if (branches)
+      return joined(
+        branches.map((branch) => this.spelled(branch)),
+        " | ",
+      );
     if ("const" in found) return [JSON.stringify(found.const)];
-    if (found.enum) return joined(found.enum.map((value) => [JSON.stringify(value)]), " | ");
+    if (found.enum)
+      return joined(
+        found.enum.map((value) => [JSON.stringify(value)]),
+        " | ",
+      );
     if (found.type === "array") {
-      if (found.prefixItems) return ["tuple[", ...joined(found.prefixItems.map((item) => this.spelled(item)), ", "), "]"];
+      if (found.prefixItems)
+        return [
+          "tuple[",
+          ...joined(
+            found.prefixItems.map((item) => this.spelled(item)),
+            ", ",
+          ),
+          "]",
+        ];
       return found.items && found.items !== true ? ["list[", ...this.spelled(found.items), "]"] : ["list"];
     }
     if (found.type === "object" && typeof found.additionalProperties === "object" && !found.properties) {
       return ["dict[str, ", ...this.spelled(found.additionalProperties), "]"];
     }
-    return [FORMATS[found.format ?? found.contentEncoding] ?? (found.contentEncoding ? "bytes" : (WORDS[found.type] ?? "Any"))];
+    return [
+      FORMATS[found.format ?? found.contentEncoding] ??
+        (found.contentEncoding ? "bytes" : (WORDS[found.type] ?? "Any")),
+    ];
   }
 
   /** The same in one text. */
@@ -120,9 +156,15 @@ export class Schemas {
         if (found.prefixItems) return found.prefixItems.map((item) => this.sample(item, depth + 1));
         return Array.from({ length: depth > 6 ? 0 : (found.minItems ?? 0) }, () => this.sample(found.items, depth + 1));
       case "integer":
-        return found.minimum ?? (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0));
+        return (
+          found.minimum ??
+          (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0))
+        );
       case "number":
-        return found.minimum ?? (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0));
+        return (
+          found.minimum ??
+          (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0))
+        );
       case "boolean":
         return false;
       case "null":

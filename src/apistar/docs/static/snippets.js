@@ -9,7 +9,13 @@ function facts(operation, fields, api, body) {
   const secure = location.protocol === "https:";
   const target = api.base + fields.target;
   const scheme = operation.kind === "websocket" ? (secure ? "wss" : "ws") : secure ? "https" : "http";
-  return { url: `${scheme}://${host}${target}`, web: `${secure ? "https" : "http"}://${host}${target}`, headers: fields.headerList, subprotocols: fields.subprotocolList, body };
+  return {
+    url: `${scheme}://${host}${target}`,
+    web: `${secure ? "https" : "http"}://${host}${target}`,
+    headers: fields.headerList,
+    subprotocols: fields.subprotocolList,
+    body,
+  };
 }
 
 /** @returns {[string, string][]} name and code, in order */
@@ -20,7 +26,13 @@ export function snippetsOf(operation, fields, api, body = null, form = null) {
 
 function ofSocket(operation, known, api) {
   const [first] = typed(operation.incoming);
-  const message = operation.incoming.length ? (first ? JSON.stringify(api.schemas.sample(first.schema)) : operation.incoming.some(({ text }) => text) ? "hello" : null) : null;
+  const message = operation.incoming.length
+    ? first
+      ? JSON.stringify(api.schemas.sample(first.schema))
+      : operation.incoming.some(({ text }) => text)
+        ? "hello"
+        : null
+    : null;
   return [
     ["Python", pythonSocket(known, message)],
     ["JavaScript", scriptSocket(known, message)],
@@ -31,7 +43,10 @@ function ofSocket(operation, known, api) {
 
 function pythonSocket({ url, headers, subprotocols }, message) {
   const options = [python(url)];
-  if (headers.length) options.push(`additional_headers={${headers.map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`);
+  if (headers.length)
+    options.push(
+      `additional_headers={${headers.map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`,
+    );
   if (subprotocols.length) options.push(`subprotocols=[${subprotocols.map(python).join(", ")}]`);
   const call = options.length > 1 ? `connect(\n    ${options.join(",\n    ")},\n)` : `connect(${options[0]})`;
   const lines = ["from websockets.sync.client import connect", "", `with ${call} as websocket:`];
@@ -45,7 +60,10 @@ function scriptSocket({ url, headers, subprotocols }, message) {
   const lines = headers.length ? [`// A browser cannot send: ${headers.map(([name]) => name).join(", ")}.`] : [];
   lines.push(`const socket = new WebSocket(${JSON.stringify(url)}${protocols});`);
   if (message !== null) lines.push(`socket.addEventListener("open", () => socket.send(${JSON.stringify(message)}));`);
-  lines.push('socket.addEventListener("message", ({ data }) => console.log(data));', 'socket.addEventListener("close", ({ code, reason }) => console.log(code, reason));');
+  lines.push(
+    'socket.addEventListener("message", ({ data }) => console.log(data));',
+    'socket.addEventListener("close", ({ code, reason }) => console.log(code, reason));',
+  );
   return lines.join("\n");
 }
 
@@ -59,7 +77,11 @@ function curlSocket({ web, headers, subprotocols }) {
     ...(subprotocols.length ? [["Sec-WebSocket-Protocol", subprotocols.join(", ")]] : []),
     ...headers,
   ];
-  return ["curl --include --no-buffer --http1.1 --max-time 5", ...sent.map(([name, value]) => `  --header ${quoted(`${name}: ${value}`)}`), `  ${quoted(web)}`].join(" \\\n");
+  return [
+    "curl --include --no-buffer --http1.1 --max-time 5",
+    ...sent.map(([name, value]) => `  --header ${quoted(`${name}: ${value}`)}`),
+    `  ${quoted(web)}`,
+  ].join(" \\\n");
 }
 
 function shell(command, { url, headers }, options) {
@@ -81,26 +103,38 @@ function ofHTTP(operation, known) {
 }
 
 function curlHTTP(method, { url, body, form }, headers) {
-  const lines = [`curl${method === "GET" ? "" : method === "HEAD" ? " --head" : ` --request ${method}`} ${quoted(url)}`];
+  const lines = [
+    `curl${method === "GET" ? "" : method === "HEAD" ? " --head" : ` --request ${method}`} ${quoted(url)}`,
+  ];
   lines.push(...headers.map(([name, value]) => `  --header ${quoted(`${name}: ${value}`)}`));
   if (body !== null) lines.push(`  --data-raw ${quoted(body)}`);
   for (const [name, value] of form?.entries ?? []) {
     const text = value instanceof File ? `${name}=@${value.name}` : `${name}=${value}`;
-    lines.push(form.multipart ? `  ${value instanceof File ? "--form" : "--form-string"} ${quoted(text)}` : `  --data-urlencode ${quoted(text)}`);
+    lines.push(
+      form.multipart
+        ? `  ${value instanceof File ? "--form" : "--form-string"} ${quoted(text)}`
+        : `  --data-urlencode ${quoted(text)}`,
+    );
   }
   return lines.join(" \\\n");
 }
 
 function pythonHTTP(method, { url, body, form }, headers) {
   const options = [python(method), python(url)];
-  if (headers.length) options.push(`headers={${headers.map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`);
+  if (headers.length)
+    options.push(`headers={${headers.map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`);
   if (body !== null) options.push(`content=${python(body)}`);
   const entries = form?.entries ?? [];
-  const texts = entries.filter(([, value]) => typeof value === "string").map(([name, value]) => `${python(name)}: ${python(value)}`);
-  const files = entries.filter(([, value]) => value instanceof File).map(([name, file]) => `${python(name)}: open(${python(file.name)}, "rb")`);
+  const texts = entries
+    .filter(([, value]) => typeof value === "string")
+    .map(([name, value]) => `${python(name)}: ${python(value)}`);
+  const files = entries
+    .filter(([, value]) => value instanceof File)
+    .map(([name, file]) => `${python(name)}: open(${python(file.name)}, "rb")`);
   if (texts.length) options.push(`data={${texts.join(", ")}}`);
   if (files.length) options.push(`files={${files.join(", ")}}`);
-  const call = options.length > 2 ? `httpx.request(\n    ${options.join(",\n    ")},\n)` : `httpx.request(${options.join(", ")})`;
+  const call =
+    options.length > 2 ? `httpx.request(\n    ${options.join(",\n    ")},\n)` : `httpx.request(${options.join(", ")})`;
   return `import httpx\n\nanswer = ${call}\nprint(answer.status_code, answer.text)`;
 }
 
@@ -109,7 +143,8 @@ function scriptHTTP(method, { url, body, form }, headers) {
   if (method !== "GET") options.push(`method: ${JSON.stringify(method)}`);
   if (headers.length) options.push(`headers: ${JSON.stringify(Object.fromEntries(headers))}`);
   if (body !== null) options.push(`body: ${JSON.stringify(body)}`);
-  if (form?.entries.length && !form.multipart) options.push(`body: new URLSearchParams(${JSON.stringify(form.entries)})`);
+  if (form?.entries.length && !form.multipart)
+    options.push(`body: new URLSearchParams(${JSON.stringify(form.entries)})`);
   if (form?.multipart) options.push("body: data, // a FormData with the fields");
   const second = options.length ? `, {\n  ${options.join(",\n  ")},\n}` : "";
   return `const answer = await fetch(${JSON.stringify(url)}${second});\nconsole.log(answer.status, await answer.text());`;
@@ -118,7 +153,9 @@ function scriptHTTP(method, { url, body, form }, headers) {
 /** A text as a literal of Python, whose escapes are JSON's too; in single quotes where that needs none. */
 function python(text) {
   const literal = JSON.stringify(text).replace(/\u007f/g, "\\x7f");
-  return /^[^'\\]*"[^'\\]*$/.test(text) && literal.length === text.length + 2 + text.split('"').length - 1 ? `'${text}'` : literal;
+  return /^[^'\\]*"[^'\\]*$/.test(text) && literal.length === text.length + 2 + text.split('"').length - 1
+    ? `'${text}'`
+    : literal;
 }
 
 /** A text as one word of a POSIX shell. */
@@ -137,14 +174,30 @@ export class Snippets {
       this.names = names;
       this.codes = snippets.map(([name]) => {
         const code = element("code");
-        const copy = button("Copy", async () => {
-          await navigator.clipboard?.writeText(code.textContent);
-          copy.textContent = "Copied";
-          setTimeout(() => (copy.textContent = "Copy"), 1500);
-        }, { class: "quiet copy" });
-        return { name, code, panel: element("div.snippet", {}, element("pre", { tabindex: "0", "aria-label": `${name} snippet` }, code), copy) };
+        const copy = button(
+          "Copy",
+          async () => {
+            await navigator.clipboard?.writeText(code.textContent);
+            copy.textContent = "Copied";
+            setTimeout(() => (copy.textContent = "Copy"), 1500);
+          },
+          { class: "quiet copy" },
+        );
+        return {
+          name,
+          code,
+          panel: element(
+            "div.snippet",
+            {},
+            element("pre", { tabindex: "0", "aria-label": `${name} snippet` }, code),
+            copy,
+          ),
+        };
       });
-      const made = tabs("Language", this.codes.map(({ name, panel }) => [name, panel]));
+      const made = tabs(
+        "Language",
+        this.codes.map(({ name, panel }) => [name, panel]),
+      );
       this.element.replaceChildren(element("h2", {}, "Snippets"), made.list, ...this.codes.map(({ panel }) => panel));
     }
     snippets.forEach(([, text], index) => {

@@ -27,7 +27,12 @@ export class SocketPanel extends Panel {
       "details.connect",
       { open: true },
       element("summary", {}, element("span.method.ws", {}, "WS"), this.target),
-      element("form", { onsubmit: (event) => this.#connect(event), "aria-label": "Connect" }, this.fields.element, element("div.actions", {}, this.connectButton)),
+      element(
+        "form",
+        { onsubmit: (event) => this.#connect(event), "aria-label": "Connect" },
+        this.fields.element,
+        element("div.actions", {}, this.connectButton),
+      ),
     );
     const published = (this.operation.topics ?? []).flatMap((topic) => topic.messages);
     this.types = {
@@ -36,11 +41,25 @@ export class SocketPanel extends Panel {
     };
     this.message = new Message(this.types.sent, this.api.schemas, () => this.composer?.update());
     this.composer = new Composer(this.message, (data) => this.connection.send(data));
-    this.code = element("input.short", { type: "number", value: "1000", min: "1000", max: "4999", "aria-label": "Close code", title: "A page may close with 1000, and 3000 to 4999" });
+    this.code = element("input.short", {
+      type: "number",
+      value: "1000",
+      min: "1000",
+      max: "4999",
+      "aria-label": "Close code",
+      title: "A page may close with 1000, and 3000 to 4999",
+    });
     this.reason = element("input", { placeholder: "reason", "aria-label": "Close reason", autocomplete: "off" });
     this.closeButton = element("button", { type: "submit" }, "Close");
     this.closeFault = element("p.fault", { role: "status", hidden: true });
-    this.closer = element("form.closer", { onsubmit: (event) => this.#close(event), "aria-label": "Close the socket" }, this.closeButton, this.code, this.reason, this.closeFault);
+    this.closer = element(
+      "form.closer",
+      { onsubmit: (event) => this.#close(event), "aria-label": "Close the socket" },
+      this.closeButton,
+      this.code,
+      this.reason,
+      this.closeFault,
+    );
     this.replay = new Replay(this.connection, (words) => this.#replaying(words));
     this.reconnect = button("Connect again", () => this.#connect(), { class: "primary small", hidden: true });
     this.form.addEventListener("toggle", () => this.#offer());
@@ -49,12 +68,24 @@ export class SocketPanel extends Panel {
         "div.actions",
         {},
         this.reconnect,
-        button("Beside", () => this.page.beside(this), { class: "quiet", title: "Open another socket of this route beside this one" }),
+        button("Beside", () => this.page.beside(this), {
+          class: "quiet",
+          title: "Open another socket of this route beside this one",
+        }),
         button("×", () => this.remove(), { class: "quiet", "aria-label": `Remove ${this.name}` }),
       ),
     );
     this.sending = element("div.sending", {}, this.composer.element, this.closer);
-    this.element.append(this.head, this.form, this.replay.element, this.tools, this.log.element, this.summary, this.inspector.element, this.sending);
+    this.element.append(
+      this.head,
+      this.form,
+      this.replay.element,
+      this.tools,
+      this.log.element,
+      this.summary,
+      this.inspector.element,
+      this.sending,
+    );
   }
 
   #showTarget() {
@@ -74,7 +105,10 @@ export class SocketPanel extends Panel {
     try {
       this.connection.close(Number(this.code.value), this.reason.value);
     } catch (error) {
-      this.closeFault.textContent = error.name === "InvalidAccessError" ? "a page may close with 1000, and with 3000 to 4999" : "a reason has 123 bytes at most";
+      this.closeFault.textContent =
+        error.name === "InvalidAccessError"
+          ? "a page may close with 1000, and with 3000 to 4999"
+          : "a reason has 123 bytes at most";
       this.closeFault.hidden = false;
     }
   }
@@ -114,7 +148,11 @@ export class SocketPanel extends Panel {
     const messages = this.types[direction] ?? [];
     if (value === undefined || !messages.length) return null;
     if (messages.length === 1) return messages[0];
-    return messages.find((one) => tagOf(one.schema, value, this.api.schemas)) ?? messages.find((one) => !faults(value, one.schema, this.api.schemas).length) ?? null;
+    return (
+      messages.find((one) => tagOf(one.schema, value, this.api.schemas)) ??
+      messages.find((one) => !faults(value, one.schema, this.api.schemas).length) ??
+      null
+    );
   }
 
   #nameOf(direction, value) {
@@ -157,6 +195,10 @@ export function typed(messages) {
 function tagOf(schema, value, schemas) {
   const properties = Object.entries(schemas.resolve(schema).properties ?? {});
   const tags = properties.filter(([, member]) => "const" in schemas.resolve(member));
-  return value !== null && typeof value === "object" && tags.length > 0 && tags.every(([name, member]) => value[name] === schemas.resolve(member).const);
+  return (
+    value !== null &&
+    typeof value === "object" &&
+    tags.length > 0 &&
+    tags.every(([name, member]) => value[name] === schemas.resolve(member).const)
+  );
 }
-
