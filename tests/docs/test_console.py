@@ -234,9 +234,12 @@ def test_message_goes_out_on_an_interval_until_it_is_stopped(reader: Reader) -> 
     reader.press("Stop")
     sent = reader.run("return document.querySelector('.row.sent') !== null")
     assert sent
-    count = reader.inside(".summary span").text
-    assert reader.run("return new Promise(done => setTimeout(() => done(1), 120))") == 1
-    assert reader.inside(".summary span").text == count
+    summary = "return document.querySelector('.panel > .summary span').textContent"
+    settled = (
+        "return new Promise(done => setTimeout(() => done(document.querySelector(arguments[0]).textContent), 150))"
+    )
+    count = reader.run(settled, ".panel > .summary span")
+    assert reader.run(settled, ".panel > .summary span") == count == reader.run(summary)
 
 
 # The end

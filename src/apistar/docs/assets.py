@@ -11,8 +11,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -44,18 +44,20 @@ _SMALL_BYTES: Final = 512
 """Below this, compressing saves no packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
-    """One file, or one document, as it is served."""
+    """One file, or one document, as it is served; compressed when it is asked for, once."""
 
     content: bytes
     media_type: str
-    compressed: bytes = field(init=False, repr=False)
-    tag: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "compressed", gzip.compress(self.content, 6, mtime=0))
-        object.__setattr__(self, "tag", f'"{hashlib.sha256(self.content).hexdigest()[:24]}"')
+    @cached_property
+    def compressed(self) -> bytes:
+        return gzip.compress(self.content, 6, mtime=0)
+
+    @cached_property
+    def tag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:24]}"'
 
     def response(self, request: Request) -> Response:
         """Answer: compressed if the client takes that, and without a body if it has this version already."""
