@@ -6,6 +6,7 @@ Publications reach the listener within `publish()`. Time is a function, so that 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import deque
@@ -16,6 +17,9 @@ from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, Presenc
 
 SWEEP_EVERY = 1024
 """Publications between two looks for what has run out; a look costs as much as there are topics."""
+
+TURN_EVERY = 64
+"""Publications after which the loop has its turn: nothing here waits, and who only publishes would stop all else."""
 
 
 class MemoryBroker(Broker):
@@ -33,6 +37,7 @@ class MemoryBroker(Broker):
         self._keys: dict[tuple[str, str], tuple[float, Position | None]] = {}
         self._seats: dict[str, dict[str, dict[str, float]]] = {}
         self._until_tidy = SWEEP_EVERY
+        self._until_turn = TURN_EVERY
 
     async def start(self) -> None: ...
 
@@ -65,6 +70,10 @@ class MemoryBroker(Broker):
             self._keys[topic, idempotency_key] = (self._clock() + idempotency_ttl_s, position)
         if topic in self._subscribed:
             self.listener.on_publication(topic, Publication(payload, position))
+        self._until_turn -= 1
+        if self._until_turn <= 0:
+            self._until_turn = TURN_EVERY
+            await asyncio.sleep(0)
         return position
 
     async def subscribe(self, topic: str) -> None:
