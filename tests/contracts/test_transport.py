@@ -153,7 +153,7 @@ async def test_reader_gets_messages_that_came_before_the_end_and_then_the_ending
 
 async def test_reader_that_waits_is_woken_by_the_end(carrier: Carrier) -> None:
     wants(carrier, CODES)
-    async with carrier.pair() as pair:
+    async with carrier.pair(Limits(close_timeout_s=0.2)) as pair:
         await pair.accept()
         reader = asyncio.ensure_future(receive(pair))
         await asyncio.sleep(0)

@@ -46,6 +46,9 @@ SMALL = Limits(
 
 Handler: TypeAlias = Callable[[NativeTransport], Awaitable[None]]
 
+PLAIN = Limits(compression=False, ping_interval_s=None).over(SMALL)
+"""The short way of a message: nothing is compressed, counted or watched."""
+
 # What a client may send
 
 
@@ -128,7 +131,7 @@ class Fates(Owner):
         self.ended.set()
 
 
-async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool) -> None:
+async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool, limits: Limits) -> None:
     """One connection, from its handshake to its end."""
     loop = asyncio.get_running_loop()
     escaped: list[object] = []
@@ -141,7 +144,7 @@ async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool) ->
         fates = Fates()
         native = NativeTransport(loop, tcp, Handshake(KEY, extensions=[b"permessage-deflate"]), fates)
         tcp.set_protocol(native)  # type: ignore[arg-type]
-        native.bind(fates.on_end, SMALL, None, "/")
+        native.bind(fates.on_end, limits, None, "/")
 
         async def handle() -> None:
             with contextlib.suppress(WebSocketDisconnect):
@@ -164,10 +167,16 @@ async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool) ->
             if client_reads:
                 read()
         native.start_close(1001)  # the server's own end, which nothing that came before may prevent
-        async with asyncio.timeout(5.0):
+        if client_reads:
+            for _ in range(3):
+                await asyncio.sleep(0)
+                read()
+            theirs.close()
+        async with asyncio.timeout(20.0):
             await fates.ended.wait()
             await task
-        read()
+        if not client_reads:
+            read()
     assert not escaped, escaped
     assert (len(fates.endings), fates.released) == (1, 1)
     assert answers.startswith((b"HTTP/1.1 101 ", b"HTTP/1.1 503 "))
@@ -185,7 +194,7 @@ def nothing_kept() -> Iterator[None]:
     assert not left, f"{len(left)} connections are kept"
 
 
-@pytest.mark.timeout(36_000 if EXAMPLES > 1000 else 60)
+@pytest.mark.timeout(36_000 if EXAMPLES > 300 else 180)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -195,17 +204,18 @@ def nothing_kept() -> Iterator[None]:
     pieces=reads(),
     handler=st.sampled_from([echo, echo, echo, read_only, deaf, leave, leave_at_once, send_much]),
     client_reads=st.sampled_from([True] * 7 + [False]),
+    limits=st.sampled_from([SMALL, PLAIN]),
     uv=st.booleans(),
 )
 def test_any_bytes_after_the_handshake_end_well(
-    nothing_kept: None, pieces: list[bytes], handler: Handler, client_reads: bool, uv: bool
+    nothing_kept: None, pieces: list[bytes], handler: Handler, client_reads: bool, limits: Limits, uv: bool
 ) -> None:
     faults = Faults()
     log = logging.getLogger("apistar.transports")
     log.addHandler(faults)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if uv else None) as runner:
-            runner.run(scenario(pieces, handler, client_reads))
+            runner.run(scenario(pieces, handler, client_reads, limits))
     finally:
         log.removeHandler(faults)
     assert not faults.seen
