@@ -186,11 +186,12 @@ def test_model_that_is_written_as_it_is_not_read_may_be_sent(codec: Codec, tp: o
             ["x"],
             "cannot encode a value of type list: $[0]: input should be a valid dictionary or instance of TwoFaced",
         ),
-        (Item, Item.model_construct(name=3), "cannot encode a value of type Item: name: expected str"),
+        (Item, Item.model_construct(name=3), "cannot encode a value of type Item: expected str"),
     ],
     ids=["no model", "beside a model", "in a list", "in a model"],
 )
 def test_value_that_is_wrong_beside_or_inside_a_model_is_not_sent(tp: object, value: object, says: str) -> None:
     with pytest.raises(EncodeError) as caught:
         JSON.encoder(tp)(value)
-    assert str(caught.value) == says
+    # Pydantic names the field since 2.11, and before that what it got.
+    assert str(caught.value).replace(" name:", "").removesuffix(" but got int") == says

@@ -28,8 +28,11 @@ ENCODE_FAULTS: Final = (msgspec.MsgspecError, TypeError, ValueError, OverflowErr
 """No encoding for a value, an integer out of range, a lone surrogate, a value that contains itself."""
 
 _WARNING: Final = re.compile(
-    r"\s*\w+\((?P<says>.*?)(?: - serialized value .*?)?(?: \[(?:field_name='(?P<name>.*?)', )?input_.*)?\)(?:\n|$)"
+    r"\s*(?:\w+\()?(?P<says>Expected .*?)(?: (?:with value|- serialized value|\[) ?.*?)?"
+    r"(?:\[(?:field_name='(?P<name>.*?)', )?input_.*)?(?:\n|$)"
 )
+"""What pydantic warns of, as it words it since 2.10."""
+
 _SCALARS: Final = frozenset({str, bytes, int, bool, types.NoneType, datetime, date, time, timedelta, Decimal, UUID})
 _INSTANCES: Final[dict[object, tuple[type, ...]]] = {float: (float, int), bytes: (bytes, bytearray, memoryview)}
 
