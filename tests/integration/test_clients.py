@@ -396,7 +396,8 @@ def test_chromium_talks_and_sees_how_it_ended(server: Server, driver: webdriver.
     shown = json.loads(play(driver, server.address, "/handshake/lobby/3")["got"][0])
     assert (shown["cookies"], shown["origin"]) == ({"a": "b"}, f"http://{server.address}")
     closed = play(driver, server.address, "/close/4001?reason=enough")
-    assert (closed["code"], closed["reason"], closed["wasClean"]) == (4001, "enough", True)
+    assert (closed["code"], closed["reason"]) == (4001, "enough")
+    assert closed["wasClean"] or server.name == "granian"  # which may drop TCP before the client has answered the Close
     assert play(driver, server.address, "/deny")["code"] == 1006
     assert play(driver, server.address, "/receives/chromium")["code"] == 4002
     assert noted(server, "chromium", 2) == [["receive", *as_learnt(server, 4002, "tired")], ["cleaned up"]]
