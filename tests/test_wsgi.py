@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import httpx
@@ -26,6 +27,16 @@ def test_app_serves_the_same_routes_over_wsgi() -> None:
     with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://test") as client:
         assert client.get("/hello/ada", headers={"user-agent": "me"}).json() == {"hello": "ada", "agent": "me"}
         assert client.get("/nothing").status_code == 404
+
+
+def test_head_of_the_answer_is_out_when_the_application_returns() -> None:
+    heads: list[str] = []
+    environ: dict[str, object] = {}
+    setup_testing_defaults(environ)
+    app = App([Route("/", "POST", hello)])
+    answer = app(environ, lambda status, headers, exc_info=None: heads.append(status))
+    assert heads == ["405 Method Not Allowed"]
+    assert b"".join(answer).startswith(b'{"title":"Method Not Allowed"')
 
 
 def test_app_refuses_a_websocket() -> None:

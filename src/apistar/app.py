@@ -208,10 +208,15 @@ class ASyncApp:
         await serve_http(operation, exchange)
 
     def _below(self, scope: Scope, mount: Mount, prefix: str) -> Scope:
-        """The scope of a mounted application, with the state that its own lifespan gave."""
-        root = scope.get("root_path", "")
-        state = {**scope.get("state", {}), **self._lifespan.mounted.get(id(mount.app), {})}
-        return {**scope, "root_path": root + prefix, "app_root_path": root, "state": state}
+        """
+        The scope of a mounted application, with the state that its own lifespan gave.
+
+        What a Starlette around us left for its `url_for()` is taken away: that one does not know our mounts.
+        """
+        below = {key: value for key, value in scope.items() if key not in ("router", "app_root_path")}
+        below["root_path"] = scope.get("root_path", "") + prefix
+        below["state"] = {**scope.get("state", {}), **self._lifespan.mounted.get(id(mount.app), {})}
+        return below
 
     async def _mounted(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
         try:

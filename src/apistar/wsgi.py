@@ -7,7 +7,7 @@ Source: PEP 3333; a2wsgi runs the ASGI application underneath.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from .app import ASyncApp
@@ -75,8 +75,7 @@ class App:
             from a2wsgi import ASGIMiddleware
 
             self._wsgi = ASGIMiddleware(cast(Any, self.asgi))
-        response: Iterable[bytes] = self._wsgi(environ, start_response)
-        return response
+        return _Begun(self._wsgi(environ, start_response))
 
     def reverse_url(self, name: str, **parameters: object) -> str:
         """As `ASyncApp.reverse_url()`."""
@@ -85,6 +84,28 @@ class App:
     def render_template(self, name: str, /, **context: Any) -> str:
         """As `ASyncApp.render_template()`."""
         return self.asgi.render_template(name, **context)
+
+
+class _Begun(Iterator[bytes]):
+    """
+    A response whose head is out when the application returns.
+
+    PEP 3333 lets an application call `start_response()` later, when its first chunk is asked for, as a2wsgi does;
+    granian then sends a 200 without headers.
+    """
+
+    __slots__ = ("_chunks", "_first")
+
+    def __init__(self, chunks: Generator[bytes, None, None]) -> None:
+        self._chunks = chunks
+        self._first = next(chunks, None)
+
+    def __next__(self) -> bytes:
+        first, self._first = self._first, None
+        return next(self._chunks) if first is None else first
+
+    def close(self) -> None:
+        self._chunks.close()
 
 
 class _Routes(ASyncApp):

@@ -85,7 +85,7 @@ class User:
 
 
 class UserComponent(Component):
-    def resolve(self, authorization: http.Header = http.Header("")) -> User:
+    def resolve(self, authorization: http.Header = "") -> User:
         scheme, _, name = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise exceptions.Forbidden("Incorrect authentication credentials.")

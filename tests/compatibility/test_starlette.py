@@ -246,6 +246,19 @@ def test_fastapi_is_mounted_with_its_documents_and_websockets() -> None:
             pass
 
 
+def test_urls_of_a_mounted_application_are_below_its_mount() -> None:
+    api = FastAPI()
+
+    @api.get("/items/{item}")
+    def item(item: int, request: Request) -> str:
+        return str(request.url_for("item", item=item + 1))
+
+    ours = ASyncApp([Mount("/api", api)])
+    for app, prefix in (ours, ""), (Starlette(routes=[StarletteMount("/ours", app=ours)]), "/ours"):
+        with TestClient(app) as client:
+            assert client.get(f"{prefix}/api/items/3").json() == f"http://testserver{prefix}/api/items/4"
+
+
 @pytest.mark.parametrize("url", ["/", ""])
 def test_application_mounted_at_the_root_gets_what_no_route_takes(url: str) -> None:
     inner = Starlette(routes=[StarletteRoute("/theirs", lambda request: PlainTextResponse("theirs"))])

@@ -7,7 +7,7 @@ one without a default is a 400. `Body[T]` is the body decoded as `T`; `Body` alo
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, NewType, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NewType, TypeAlias, TypeVar
 
 from starlette.datastructures import URL, FormData, Headers, QueryParams, UploadFile
 from starlette.requests import Request
@@ -18,11 +18,15 @@ Method = NewType("Method", str)
 Path = NewType("Path", str)
 """The decoded path of the request."""
 
-Header = NewType("Header", str)
-"""The value of the header that is named like the parameter, `_` for `-`."""
+if TYPE_CHECKING:
+    Header: TypeAlias = str  # so that a default may be written as a string
+    QueryParam: TypeAlias = str
+else:
+    Header = NewType("Header", str)
+    """The value of the header that is named like the parameter, `_` for `-`."""
 
-QueryParam = NewType("QueryParam", str)
-"""The value of the query parameter that is named like the parameter."""
+    QueryParam = NewType("QueryParam", str)
+    """The value of the query parameter that is named like the parameter."""
 
 
 class Cookies(dict[str, str]):
