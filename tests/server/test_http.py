@@ -227,3 +227,17 @@ def test_limit_of_concurrency_is_503(tmp_path: Path) -> None:
                 return read_answer(client).status == 200
 
         wait_for(served, "the waiting client to be forgotten")
+
+
+WSGI_FACE = """
+import json, sys
+from apistar import App, Route
+from apistar.server import run
+options = json.loads(sys.argv[1])
+run(**{**options, "app": App([Route("/", "GET", lambda: "hello")])})
+"""
+
+
+def test_wsgi_face_that_is_at_hand_is_served_by_its_asgi_face(tmp_path: Path) -> None:
+    with serving(tmp_path, "at hand", WSGI_FACE) as server:
+        assert httpx.get(f"http://127.0.0.1:{server.port}/").text == "hello"

@@ -20,7 +20,7 @@ from uvicorn.supervisors import ChangeReload
 
 from ..exceptions import ConfigurationError
 from ..limits import Limits
-from ..types import ASGIApp
+from ..types import ASGIApp, WSGIFace, asgi_of
 from .application import application_of
 from .configuration import Settings
 from .listeners import listeners_at
@@ -36,7 +36,7 @@ BACKLOG: Final = 4096
 
 
 def run(
-    app: ASGIApp | str,
+    app: ASGIApp | WSGIFace | str,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -69,7 +69,7 @@ def run(
     SIGINT drops everything at once.
 
     Args:
-        app: An ASGI application, or where to import one: `"module:app"`. Reload and workers need the latter.
+        app: An ASGI application, an `App`, or where to import one: `"module:app"`. Reload and workers need the latter.
         host, port: Where to listen; port 0 takes a free one.
         uds: A unix socket instead.
         fd: A socket that whoever started this process has opened, by its file descriptor.
@@ -112,7 +112,7 @@ def run(
     if app_dir is not None:
         sys.path.insert(0, app_dir)
     with _listening(host, port, uds, fd) as listeners:
-        target: Any = app
+        target: Any = app if isinstance(app, str) else asgi_of(app)
         # With reload it is the child who says what is wrong with the application, and waits until it is mended.
         if isinstance(app, str) and not reload:
             loaded = application_of(app, factory=factory)
