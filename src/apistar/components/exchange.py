@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from ..http.query import query_of
+from ..http.query import fields_of
 from ..limits import Limits
 from ..types import Receive, Scope, Send
 
@@ -37,8 +37,9 @@ class Exchange:
 
     __slots__ = (
         "_connection",
-        "_query",
+        "_fields",
         "_request",
+        "_values",
         "ended_by",
         "error",
         "limits",
@@ -72,7 +73,8 @@ class Exchange:
         self.ended_by: BaseException | None = None
         self._request: Request | None = None
         self._connection: HTTPConnection | None = None
-        self._query: QueryParams | None = None
+        self._fields: list[tuple[str, str]] | None = None
+        self._values: dict[str, str] | None = None
 
     @property
     def request(self) -> Request:
@@ -93,9 +95,29 @@ class Exchange:
             self._connection = self.request if self.scope["type"] == "http" else HTTPConnection(self.scope)
         return self._connection
 
+    def header(self, name: bytes) -> str | None:
+        """The first header of a name in lower case, without an object for all of them."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                text: str = value.decode("latin-1")
+                return text
+        return None
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The query's fields in order; a query that is not UTF-8 is a `BadRequest`."""
+        if self._fields is None:
+            self._fields = fields_of(self.scope["query_string"])
+        return self._fields
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The last value of each of the query's fields."""
+        if self._values is None:
+            self._values = dict(self.fields)
+        return self._values
+
     @property
     def query(self) -> QueryParams:
-        """The query parameters; a query that is not UTF-8 is a `BadRequest`."""
-        if self._query is None:
-            self._query = query_of(self.scope["query_string"])
-        return self._query
+        """The query parameters as Starlette's object."""
+        return QueryParams(self.fields)

@@ -89,11 +89,12 @@ class HeaderSource:
         if annotation is not Header:
             return None
         name = parameter.name.replace("_", "-").lower()
+        raw_name = name.encode("latin-1", "replace")  # a name beyond Latin-1 is no header's
         default = _default(parameter)
         required = default is parameter.empty
 
         def read(exchange: Exchange) -> Any:
-            value = exchange.connection.headers.get(name)
+            value = exchange.header(raw_name)
             if value is not None:
                 return value
             if required:
@@ -154,7 +155,7 @@ def _one(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
     convert = _converter(name, annotation)
 
     def read(exchange: Exchange) -> Any:
-        value = exchange.query.get(name)
+        value = exchange.values.get(name)
         if value is not None:
             return value if convert is None else convert(value)
         if default is inspect.Parameter.empty:
@@ -169,7 +170,7 @@ def _many(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]
     assert convert is not None
 
     def read(exchange: Exchange) -> Any:
-        values = exchange.query.getlist(name)
+        values = [value for field, value in exchange.fields if field == name]
         if values:
             return convert(values)
         if default is inspect.Parameter.empty:

@@ -20,7 +20,7 @@ from ..exceptions import WebSocketDisconnect, truncate_reason
 from ..limits import Limits
 from ..observer import Observer
 from ..transports.native import NativeTransport
-from ..transports.transport import Ending, HeaderList
+from ..transports.transport import SHORT_BYTES, Ending, HeaderList
 from ..types import Event
 from ..websocket.status import is_sendable
 
@@ -78,7 +78,11 @@ class ASGISession:
             if kind == "websocket.send":
                 data = event.get("bytes")
                 text = None if data is not None else event.get("text")
+                send_short = self._transport.send_short
                 try:
+                    if send_short is not None and data is not None and len(data) <= SHORT_BYTES:
+                        send_short(2, data)
+                        return
                     if text is not None:
                         waiting = self._transport.send(text, True)
                     elif data is not None:
