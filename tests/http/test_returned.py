@@ -5,7 +5,8 @@ What a handler announces is what it returns.
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, TypedDict
+from collections.abc import Iterable
+from typing import Annotated, Any, NoReturn, TypedDict
 
 import msgspec
 import pydantic
@@ -70,6 +71,8 @@ HTML = "text/html; charset=utf-8"
         (None, None, 204, "", ""),
         (Any, Order(1), 200, JSON, '{"id":1,"note":""}'),
         (object, [1], 200, JSON, "[1]"),
+        (Iterable[int], [1], 200, JSON, "[1]"),
+        (NoReturn, [1], 200, JSON, "[1]"),
         (Order, http.Response("as it is", 201), 201, "", "as it is"),
         (Order | http.Response, Order(1), 200, JSON, '{"id":1,"note":""}'),
         (http.Response, http.JSONResponse({"a": 1}), 200, JSON, '{"a":1}'),

@@ -9,7 +9,7 @@ announced, and a handler without a return annotation may return anything that ca
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.responses import Response
@@ -20,7 +20,9 @@ from ..messages.outgoing import instance_classes
 from ..messages.spelling import members, spell, strip
 from .responses import JSONResponse, response_of
 
-_AS_THEY_ARE = (None, type(None), str, bytes, Any, object)
+_AS_THEY_ARE = (None, type(None), str, bytes)
+_ANYTHING = (Any, object, typing.NoReturn, typing.Never, Iterable)
+"""Nothing is checked that says nothing; an `Iterable` is mostly a list."""
 
 
 def responder(annotation: object) -> Callable[[Any], Response]:
@@ -34,9 +36,10 @@ def responder(annotation: object) -> Callable[[Any], Response]:
         UnsupportedType: If JSON cannot carry the type.
     """
     plain = [member for member in members(annotation) if not _is_response(member)]
-    if not any(strip(member) not in _AS_THEY_ARE for member in plain) or any(strip(m) in (Any, object) for m in plain):
+    checked = [member for member in plain if strip(member) not in _AS_THEY_ARE]
+    if not checked or any((typing.get_origin(strip(member)) or strip(member)) in _ANYTHING for member in checked):
         return response_of
-    encode = _encoder([member for member in plain if strip(member) not in _AS_THEY_ARE])
+    encode = _encoder(checked)
 
     def respond(value: Any) -> Response:
         if value is None or isinstance(value, Response | str | bytes):
