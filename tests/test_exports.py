@@ -107,6 +107,7 @@ EXCEPTIONS: Final = frozenset(
         "Unauthorized",
         "UnknownDependency",
         "UnsupportedType",
+        "UnusableTopic",
         "UsageError",
         "WebSocketDisconnect",
         "WebSocketNotConnected",

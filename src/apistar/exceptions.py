@@ -11,7 +11,8 @@ Every exception of API Star, one tree:
     │   ├── WebSocketNotConnected       `send()` or `receive()` before `connect()`
     │   ├── ConcurrentReceive           two tasks in `receive()` of one socket
     │   ├── InvalidSubprotocol          a subprotocol that the client did not offer
-    │   └── EncodeError                 a value that is not of the declared outgoing type
+    │   ├── EncodeError                 a value that is not of the declared outgoing type
+    │   └── UnusableTopic               parameters that make a topic too long or not printable; 404 for a client's
     ├── PeerError                       the client's fault
     │   ├── WebSocketProtocolError      closes with 1002, or the code given
     │   │   └── InvalidMessage          closes with 1007 and the path to the fault
@@ -139,6 +140,19 @@ class InvalidSubprotocol(UsageError):
 
 class EncodeError(UsageError):
     """A value that is not of the declared outgoing type, or cannot be encoded."""
+
+
+class UnusableTopic(UsageError):
+    """
+    Parameters of a channel that make no topic. Injected ones are a client's: a 404, or Close 4404.
+
+    Attributes:
+        reason: Why, as words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 # The client's fault

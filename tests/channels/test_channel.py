@@ -268,13 +268,16 @@ async def test_socket_that_was_away_gets_what_it_missed(app: ASyncApp, client: A
         assert (await session.receive_json())["text"] == "3"
 
 
-@pytest.mark.parametrize(("since", "epoch"), [(0, "right"), (7, "wrong"), (99, "right")])
+@pytest.mark.parametrize(
+    ("since", "epoch"),
+    [(0, "right"), (7, "wrong"), (99, "right"), (-1, "right"), (8, "x" * 100), (1 << 62, "right"), (8, "")],
+)
 async def test_recovery_is_all_or_nothing(app: ASyncApp, client: AsyncTestClient, since: int, epoch: str) -> None:
     room = Room(app, room="lobby")
     for number in range(8):
         position = await room.publish(Said("a", str(number)))
     assert position is not None
-    epoch = position.epoch if epoch == "right" else "another"
+    epoch = position.epoch if epoch == "right" else epoch
     async with client.websocket(f"/chat/lobby?since={since}&epoch={epoch}") as session:
         joined = await session.receive_json()
         assert (joined["type"], joined["recovered"], joined["position"]["offset"]) == ("joined", False, 8)
@@ -468,6 +471,29 @@ async def test_limits_of_payload_key_and_topic(client: AsyncTestClient) -> None:
     async with AsyncTestClient(app) as limited:
         assert (await limited.post("/chat/123456", json={"type": "say", "text": "x"})).status_code == 404
         assert (await limited.post("/chat/%0a", json={"type": "say", "text": "x"})).status_code == 404
+
+
+async def test_parameters_of_a_client_that_make_no_topic_are_not_found() -> None:
+    async def handler(ws: WebSocket, rooms: Provider[Room]) -> None:
+        await ws.connect()
+        async for message in ws:
+            async with rooms(room=message):
+                await ws.send("found")
+
+    async with AsyncTestClient(ASyncApp([Route("/", handler=handler)])) as client, client.websocket("/") as session:
+        await session.send("x")
+        assert await session.receive() == "found"
+        await session.send("x" * 300)
+        await session.wait_closed()
+    assert session.close_code == 4404
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300])
+async def test_member_without_a_name_or_with_a_long_one_is_refused(client: AsyncTestClient, name: str) -> None:
+    async with client.websocket(f"/chat/x?name={name}") as session:
+        await session.wait_closed()
+    assert session.close_code == 1008
+    assert session.close_reason == f"member has {len(name)} bytes; 1 to max_member_bytes of 255 are allowed"
 
 
 def test_parameters_never_make_two_topics_one() -> None:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, Protocol, TypeVar, get_args, get_origin
 
-from ..exceptions import ConfigurationError, EncodeError, UsageError
+from ..exceptions import ConfigurationError, EncodeError, UnusableTopic, UsageError
 from ..websocket.status import WS_1008_POLICY_VIOLATION
 from .broker import Broker
 from .hub import Disconnect, Hub
@@ -101,12 +101,12 @@ class Channel(Generic[T]):
         most = self.hub.limits.max_topic_bytes
         size = len(self.topic.encode("utf-8", "replace"))
         if size > most:
-            raise UsageError(f"topic of {size} bytes exceeds max_topic_bytes of {most}")
+            raise UnusableTopic(f"topic of {size} bytes exceeds max_topic_bytes of {most}")
         if cls.history is not None and cls.history.size > self.hub.limits.max_history_size:
             most = self.hub.limits.max_history_size
             raise UsageError(f"history.size of {cls.history.size} exceeds max_history_size of {most}")
         if not self.topic.isprintable():
-            raise UsageError(f"topic {self.topic!r} holds characters that cannot be printed")
+            raise UnusableTopic(f"topic {self.topic!r} holds characters that cannot be printed")
 
     @classmethod
     def _written(cls, value: object) -> str:
@@ -172,7 +172,8 @@ class Channel(Generic[T]):
         Raises, when the block is entered:
             WebSocketNotConnected: Before `ws.connect()`.
             WebSocketDisconnect: If the socket is closed.
-            WebSocketProtocolError: 1008 if it joined `max_topics_per_socket`, 1013 if the topic has its `max_members`.
+            WebSocketProtocolError: 1008 if it joined `max_topics_per_socket` or the member's name is too long, 1013 if
+                the topic has its `max_members`.
             UsageError: If it has joined this topic already, or the channel has no presence or history to ask for.
             BrokerUnavailable: If the broker did not answer in time.
         """

@@ -12,7 +12,7 @@ Whatever fails or is cancelled on the way, everything taken is given back.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from ..exceptions import UsageError, WebSocketProtocolError
 from ..websocket.outlet import outlet_of
@@ -25,6 +25,10 @@ from .topic import Topic
 if TYPE_CHECKING:
     from ..websocket import WebSocket
     from .channel import Channel
+
+MAX_OFFSET: Final = 1 << 53
+"""What a double of Lua counts without error; a thousand publications a second take 285,000 years."""
+MAX_EPOCH: Final = 64
 
 S = TypeVar("S", bound=Subscription[Any])
 
@@ -39,12 +43,17 @@ async def begin(topic: Topic, channel: Channel[Any], subscriber: Subscriber, sin
     subscriber.hold()
     topic.add(subscriber, at_once=False)
     subscriber.position = topic.position
-    page = await channel.hub.broker.read(channel.topic, history, since)
+    page = await channel.hub.broker.read(channel.topic, history, since if _plausible(since) else None)
     subscriber.position = page.position
     if page.continues(since):
         await subscriber.replay([Arrival(publication) for publication in page.publications])
         subscriber.recovered = True
     subscriber.start(page)
+
+
+def _plausible(since: Position) -> bool:
+    """Whether a position can have come from a broker; clients send what they like, and it is no broker's business."""
+    return 0 <= since.offset < MAX_OFFSET and len(since.epoch) <= MAX_EPOCH
 
 
 class Joining:
@@ -138,7 +147,7 @@ class Joining:
         most = channel.hub.limits.max_member_bytes
         size = 1 if self._member is None else len(self._member.encode("utf-8", "replace"))
         if not 0 < size <= most:
-            raise UsageError(f"member has {size} bytes; 1 to max_member_bytes of {most} are allowed")
+            raise WebSocketProtocolError(f"member has {size} bytes; 1 to max_member_bytes of {most} are allowed", 1008)
         presence = channel.needed_presence("join() with a member or presence")
         channel.hub.heed(presence)
         return presence

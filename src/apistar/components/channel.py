@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..channels import Channel, Hub
-from ..exceptions import ConfigurationError, NotFound, UsageError
+from ..exceptions import ConfigurationError, NotFound, UnusableTopic
 from ..injector import Binding
 from .exchange import Exchange
 from .site import Site
@@ -41,7 +41,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
         The channel for one exchange.
 
         Raises:
-            NotFound: If the path makes a topic that cannot be: too long, or not printable.
+            NotFound: If the values make a topic that cannot be: too long, or not printable. They come from a client.
             TypeError: If a parameter is neither in the path nor given.
         """
         values: dict[str, object] = {}
@@ -52,12 +52,10 @@ class ChannelInfo(msgspec.Struct, frozen=True):
                 values[name] = exchange.path_params[name]
             else:
                 raise TypeError(f"Provider[{self.channel.__qualname__}] needs {name}=…: the URL has no {{{name}}}")
-        if given:
-            return self.channel(self.hub, **values)
         try:
             return self.channel(self.hub, **values)
-        except UsageError as error:
-            raise NotFound(str(error)) from None
+        except UnusableTopic as error:
+            raise NotFound(error.reason) from None
 
 
 class ChannelSource:
