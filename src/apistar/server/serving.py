@@ -111,15 +111,15 @@ def run(
         importlib.import_module(".metrics", __package__)  # says what is missing, before anything starts
     if app_dir is not None:
         sys.path.insert(0, app_dir)
+    target: Any = app if isinstance(app, str) else asgi_of(app)
+    # With reload it is the child who says what is wrong with the application, and waits until it is mended.
+    if isinstance(app, str) and not reload:
+        loaded = application_of(app, factory=factory)
+        if workers == 1:
+            target, factory = loaded, False
+        elif getattr(loaded, "single_process", None):
+            raise ConfigurationError(f"{workers} workers cannot serve {app}: {loaded.single_process}")
     with _listening(host, port, uds, fd) as listeners:
-        target: Any = app if isinstance(app, str) else asgi_of(app)
-        # With reload it is the child who says what is wrong with the application, and waits until it is mended.
-        if isinstance(app, str) and not reload:
-            loaded = application_of(app, factory=factory)
-            if workers == 1:
-                target, factory = loaded, False
-            elif getattr(loaded, "single_process", None):
-                raise ConfigurationError(f"{workers} workers cannot serve {app}: {loaded.single_process}")
         settings: dict[str, Any] = {
             "ssl_keyfile_password": ssl_keyfile_password,
             "reload_dirs": list(reload_dirs) if reload_dirs else None,
