@@ -19,9 +19,6 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
-from .channels import Broker, ChannelLimits, Hub
-from .channels.hub import Disconnect
-from .channels.limits import DEFAULT_CHANNEL_LIMITS
 from .components import (
     BodySource,
     ChannelSource,
@@ -51,6 +48,7 @@ from .websocket import WebSocket, status
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
 
+    from .channels import Broker, ChannelLimits, Hub
     from .schema.reference import Reference
     from .transports.transport import Transport
 
@@ -100,7 +98,7 @@ class ASyncApp:
         limits: Limits = DEFAULTS,
         observer: Observer | None = None,
         broker: str | Broker = "memory://",
-        channel_limits: ChannelLimits = DEFAULT_CHANNEL_LIMITS,
+        channel_limits: ChannelLimits | None = None,
         ready_url: str | None = None,
         schema_url: str | None = "/schema/",
         docs_url: str | None = "/docs/",
@@ -112,9 +110,11 @@ class ASyncApp:
         routes = _listed("routes", routes)
         self.limits = limits
         self.observer = guarded(observer)
-        self.broker = Broker.connect(broker) if isinstance(broker, str) else broker
-        self.hub = Hub(self.broker, channel_limits, self.observer)
-        self._channels = ChannelSource(self.hub)
+        self._channels = ChannelSource(lambda: self.hub)
+        self._carriage = (broker, channel_limits)
+        self._hub: Hub | None = None
+        if broker != "memory://":
+            _ = self.hub  # what is wrong with it is found here
         self.injector = Injector(_listed("components", components), self._sources())
         self._compiler = RouteCompiler(self.injector, _listed("event_hooks", event_hooks), limits, (JSON, MSGPACK))
         self._hosts = HostCheck(allowed_hosts)
@@ -126,7 +126,7 @@ class ASyncApp:
         reference = functools.cache(self.reference)
         schema = _schema_routes(schema_url, reference) if schema_url is not None else []
         self._refusals: Refusals | None = None
-        docs: list[Route] = [] if ready_url is None else [readiness_route(ready_url, self.hub)]
+        docs: list[Route] = [] if ready_url is None else [readiness_route(ready_url, lambda: self.hub)]
         if docs_url is not None:
             self._refusals = Refusals()
             docs += docs_routes(docs_url, reference, self._refusals, schema_url)
@@ -134,7 +134,7 @@ class ASyncApp:
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
-        self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self.hub)
+        self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self._used_hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
         self._stack: ASGIApp = (
             _wrapped(self._dispatch, _listed("middleware", middleware)) if middleware else self._answer
@@ -255,6 +255,24 @@ class ASyncApp:
         return transport if self._refusals is None else witnessed(transport, scope, _path(scope), self._refusals)
 
     @property
+    def hub(self) -> Hub:
+        """What has the channels of this process; made when somebody first asks for it."""
+        if self._hub is None:
+            from .channels import Broker, Hub
+
+            broker, limits = self._carriage
+            self._hub = Hub(Broker.connect(broker) if isinstance(broker, str) else broker, limits, self.observer)
+        return self._hub
+
+    def _used_hub(self) -> Hub | None:
+        return self.hub if self._channels.used else self._hub
+
+    @property
+    def broker(self) -> Broker:
+        """What carries publications."""
+        return self.hub.broker
+
+    @property
     def single_process(self) -> str | None:
         """Why one process alone can serve this application; `None` where any number can."""
         used = sorted(channel.__qualname__ for channel in self._channels.used)
@@ -272,6 +290,8 @@ class ASyncApp:
         Raises:
             BrokerUnavailable: If the broker does not answer; the sockets of this process are closed all the same.
         """
+        from .channels.hub import Disconnect
+
         await self.hub.disconnect(Disconnect(member, code, reason))
 
     def reference(self) -> Reference:

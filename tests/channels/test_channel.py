@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -588,3 +590,24 @@ async def test_readiness_route_shows_the_health_of_the_broker(monkeypatch: pytes
             "ready": False,
             "broker": {"url": "memory://", "available": False, "detail": "no answer", "restarts": 1},
         }
+
+
+async def test_application_that_meets_channels_after_its_start_stops_them_too() -> None:
+    app = ASyncApp()
+    async with AsyncTestClient(app) as client:
+        await client.get("/")
+        following = Ticker(app).subscribe()
+        publications = await following.__aenter__()
+        await Ticker(app).publish({"a": 1})
+        assert (await anext(publications)).data == {"a": 1}
+    assert not [task for task in asyncio.all_tasks() if "apistar: channels" in task.get_name()]
+
+
+def test_application_without_channels_imports_nothing_of_them() -> None:
+    program = (
+        "import sys\nfrom apistar import ASyncApp, Route, WebSocket\n"
+        "async def handler(ws: WebSocket): ...\n"
+        "ASyncApp([Route('/', handler=handler)])\n"
+        "sys.exit(any(name.startswith('apistar.channels') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

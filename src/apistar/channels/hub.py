@@ -73,11 +73,9 @@ class Hub:
         restarts: How often something that goes on by itself had to be started again.
     """
 
-    def __init__(
-        self, broker: Broker, limits: ChannelLimits = DEFAULT_CHANNEL_LIMITS, observer: Observer | None = None
-    ) -> None:
+    def __init__(self, broker: Broker, limits: ChannelLimits | None = None, observer: Observer | None = None) -> None:
         self.broker = broker
-        self.limits = limits
+        self.limits = limits or DEFAULT_CHANNEL_LIMITS
         self.observer = observer
         self.seat = secrets.token_hex(8)
         self.restarts = 0

@@ -5,16 +5,21 @@ The source of channels: `room: Room` is the channel whose topic is filled from t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ..channels import Channel, Hub
 from ..exceptions import ConfigurationError, NotFound, UnusableTopic
 from ..injector import Binding
 from .exchange import Exchange
 from .site import Site
+
+if TYPE_CHECKING:
+    from ..channels import Channel, Hub
+
+CHANNEL_MODULE = "apistar.channels.channel"
 
 
 class ChannelInfo(msgspec.Struct, frozen=True):
@@ -23,12 +28,12 @@ class ChannelInfo(msgspec.Struct, frozen=True):
 
     Attributes:
         channel: The class.
-        hub: Of the application.
+        hub: Gives the application's.
         missing: Parameters of its topic that the URL does not have.
     """
 
     channel: type[Channel[Any]]
-    hub: Hub
+    hub: Callable[[], Hub]
     missing: tuple[str, ...]
 
     @property
@@ -53,7 +58,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
             else:
                 raise TypeError(f"Provider[{self.channel.__qualname__}] needs {name}=…: the URL has no {{{name}}}")
         try:
-            return self.channel(self.hub, **values)
+            return self.channel(self.hub(), **values)
         except UnusableTopic as error:
             raise NotFound(error.reason) from None
 
@@ -66,14 +71,18 @@ class ChannelSource:
         used: Every channel that a route asks for.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Callable[[], Hub]) -> None:
         self._hub = hub
         self.used: set[type[Channel[Any]]] = set()
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
-        channel = parameter.annotation
-        if not isinstance(channel, type) or not issubclass(channel, Channel) or not isinstance(site, Site):
+        annotation = parameter.annotation
+        module = sys.modules.get(CHANNEL_MODULE)  # whoever has a channel has imported it
+        if module is None or not isinstance(annotation, type) or not isinstance(site, Site):
             return None
+        if not issubclass(annotation, module.Channel):
+            return None
+        channel = cast("type[Channel[Any]]", annotation)
         if not channel.template:
             raise ConfigurationError(f'{channel.__qualname__} has no topic; write topic = "room:{{room}}" in its class')
         self.used.add(channel)

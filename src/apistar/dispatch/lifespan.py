@@ -15,12 +15,14 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..channels import Hub
 from ..injector import Injector
 from ..types import ASGIApp, Receive, Scope, Send
 from .mounted import mounted_lifespan
+
+if TYPE_CHECKING:
+    from ..channels import Hub
 
 logger = logging.getLogger("apistar")
 
@@ -43,7 +45,7 @@ class Lifespan(Generic[App]):
         injector: Injector,
         context: Callable[[App], Context] | None,
         mounts: Iterable[tuple[str, ASGIApp]] = (),
-        hub: Hub | None = None,
+        hub: Callable[[], Hub | None] = lambda: None,
     ) -> None:
         self.state: Mapping[str, Any] = {}
         self.mounted: dict[int, Mapping[str, Any]] = {}
@@ -99,9 +101,10 @@ class Lifespan(Generic[App]):
     async def _start(self) -> Mapping[str, Any] | None:
         stack = AsyncExitStack()
         try:
-            if self._hub is not None:
-                await self._hub.start()
-                stack.push_async_callback(self._hub.stop)
+            hub = self._hub()
+            if hub is not None:
+                await hub.start()
+            stack.push_async_callback(self._stop_hub)
             await self._injector.start(self._app)
             stack.push_async_callback(self._injector.stop)
             for key, (prefix, mount) in self._mounts.items():
@@ -114,6 +117,11 @@ class Lifespan(Generic[App]):
             raise
         self._stack = stack
         return state
+
+    async def _stop_hub(self) -> None:
+        hub = self._hub()  # it may have been made since the start
+        if hub is not None:
+            await hub.stop()
 
     async def _stop(self) -> None:
         self.state = {}
