@@ -1,4 +1,4 @@
-"""The application of `test_processes.py`: sockets that join with `since`, publishers on sockets and over HTTP."""
+"""The application of `test_crowd.py`: sockets that join with `since`, publishers on sockets and over HTTP."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class RedisBroker(Broker):
                     ],
                 )
             )
-            return position_of(written)
+            return position_of(written) if written else None  # the key stands for one without history
         if once:
             await self._commands.call(*script_call(PUBLISH_ONCE, once, [key, plain(payload), _ms(idempotency_ttl_s)]))
         else:
