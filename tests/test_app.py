@@ -144,6 +144,14 @@ def test_options_that_are_lists_say_so(option: str) -> None:
         ASyncApp([], **{option: Users})  # type: ignore[arg-type]
 
 
+def test_lifespan_that_is_no_context_manager_is_refused_with_what_to_write() -> None:
+    async def lifespan(app: ASyncApp) -> AsyncIterator[None]:
+        yield
+
+    with pytest.raises(ConfigurationError, match=r"lifespan \(.*\) gives .* @contextlib.asynccontextmanager"):
+        ASyncApp([], lifespan=lifespan)  # type: ignore[arg-type]
+
+
 def test_value_that_a_websocket_handler_returns_is_noted(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(ws: WebSocket) -> dict[str, int]:
         await ws.connect()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .testing import AsyncTestClient, TestClient
     from .wsgi import App
 
-__version__ = "0.1.0"
+__version__ = "0.8.0"
 
 __all__ = [
     "ASyncApp",

@@ -10,6 +10,7 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,7 +36,7 @@ from .dispatch import Lifespan, Operation, RouteCompiler, readiness_route, refus
 from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.responses import problem_of
-from .injector import Component, Injector
+from .injector import Component, Injector, name_of, where
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
 from .observer import Observer, guarded
@@ -108,6 +109,11 @@ class ASyncApp:
         servers: Sequence[str] = (),
     ) -> None:
         routes = _listed("routes", routes)
+        if inspect.isasyncgenfunction(lifespan) or inspect.iscoroutinefunction(lifespan):
+            raise ConfigurationError(
+                f"lifespan {name_of(lifespan)} ({where(lifespan)}) gives no context manager; let it yield once, and "
+                "put @contextlib.asynccontextmanager above it"
+            )
         self.limits = limits
         self.observer = guarded(observer)
         self._channels = ChannelSource(lambda: self.hub)
