@@ -187,6 +187,29 @@ def test_body_is_decoded_by_its_annotation() -> None:
         assert client.post("/", data={"item": "tea", "amount": "4"}).json()["amount"] == 4
 
 
+def test_form_without_its_extra_is_a_415_and_a_handler_that_needs_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("apistar.http.body._parses_forms", lambda: False)
+
+    async def order(order: http.Body[Order]) -> Order:
+        return order
+
+    async def form(form: http.FormData) -> None: ...
+
+    with client_of(order, method="POST") as client:
+        for sent in {"data": {"item": "tea"}}, {"files": {"item": b"tea"}}:
+            answer = client.post("/", **sent)
+            assert (answer.status_code, answer.json()["detail"].partition("; ")[2]) == (
+                415,
+                "send application/json or application/msgpack",
+            )
+    with pytest.raises(
+        ConfigurationError, match=r"form \(.*\): forms need python-multipart: pip install 'apistar\[forms\]'"
+    ):
+        client_of(form, method="POST")
+
+
 @pytest.mark.parametrize(
     ("content", "path", "detail"),
     [

@@ -14,6 +14,7 @@ parser, which keeps uploads on disk. Sources: RFC 9110 §8.3, §15.5.14, §15.5.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 
-from ..exceptions import BadRequest, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
+from ..exceptions import BadRequest, ConfigurationError, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
 from ..messages.json import JSON
 from ..messages.msgpack import MSGPACK
 from ..messages.spelling import spell
@@ -78,6 +79,10 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
         return read_body
     if annotation is str:
         return _read_text
+    only_form = annotation is FormData or has_upload(annotation)
+    forms = FORMS if _parses_forms() else ()
+    if only_form and not forms:
+        raise ConfigurationError("forms need python-multipart: pip install 'apistar[forms]'")
     if annotation is FormData:
         return _read_form
     from_json = _json_decoder(annotation)
@@ -87,7 +92,7 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     async def read(request: Request, limit_bytes: int) -> Any:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         decode: Callable[[bytes], Any] | None
-        if media_type in FORMS:
+        if media_type in forms:
             return from_form(await _read_form(request, limit_bytes), annotation, lists)
         if media_type in _MSGPACK:
             decode = from_msgpack
@@ -97,7 +102,8 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
             decode = None
         if decode is None:
             raise UnsupportedMediaType(
-                f"content type {media_type!r} is not supported; send application/json, application/msgpack or a form"
+                f"content type {media_type!r} is not supported; send application/json"
+                + (", application/msgpack or a form" if forms else " or application/msgpack")
             )
         body = await read_body(request, limit_bytes)
         if not body and default is not NOTHING:
@@ -110,6 +116,10 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
             raise BadRequest({"detail": error.detail, "path": error.path}) from None
 
     return read
+
+
+def _parses_forms() -> bool:
+    return importlib.util.find_spec("python_multipart") is not None
 
 
 def _json_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
