@@ -7,8 +7,8 @@ from apistar import ASyncApp, Route, WebSocket
 from apistar.exceptions import WebSocketDisconnect
 
 
-# The basic flow: connect with the client, handle the data, close or see the client close, clean up.
 async def websocket_helloworld(ws: WebSocket):
+    """The basic flow: connect with the client, handle the data, close or see the client close, clean up."""
     await ws.connect()
 
     # Send 100 Hello World!
@@ -18,8 +18,8 @@ async def websocket_helloworld(ws: WebSocket):
     await ws.close()
 
 
-# Easily send JSON
 async def websocket_helloworld_msg(ws: WebSocket):
+    """Easily send JSON."""
     await ws.connect()
 
     # Send 100 Hello World! JSON messages
@@ -29,8 +29,8 @@ async def websocket_helloworld_msg(ws: WebSocket):
     await ws.close()
 
 
-# Send a JSON message to the client, about once a second, until the client goes away.
 async def websocket_helloworld_forever(ws: WebSocket):
+    """Send a JSON message to the client, about once a second, until the client goes away."""
     await ws.connect()
 
     try:
@@ -41,8 +41,8 @@ async def websocket_helloworld_forever(ws: WebSocket):
         pass  # The WebSocket was closed by the client; do any needed post processing below
 
 
-# Ping Pong, until the client goes away
 async def websocket_pingpong_forever(ws: WebSocket):
+    """Ping Pong, until the client goes away."""
     await ws.connect()
 
     try:
@@ -54,8 +54,8 @@ async def websocket_pingpong_forever(ws: WebSocket):
         pass
 
 
-# Ping Pong JSON, until the client goes away
 async def websocket_pingpong_json_forever(ws: WebSocket):
+    """Ping Pong JSON, until the client goes away."""
     await ws.connect()
 
     try:

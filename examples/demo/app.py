@@ -44,10 +44,12 @@ async def source(name: str) -> http.Response:
 
 app = ASyncApp(
     routes=[
-        Route("/", handler=page),
-        Route("/source/{name}", handler=source),
+        Route("/", handler=page, documented=False),
+        Route("/source/{name}", handler=source, documented=False),
         *seed.routes,
         Route("/chat", handler=chat),
     ],
     static_dir=str(HERE / "static"),
+    title="API Star demo",
+    description="Five sockets of the first page of the documentation, and a small typed chat.",
 )

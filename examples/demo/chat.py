@@ -28,6 +28,7 @@ people: dict[ChatSocket, str] = {}
 
 
 async def chat(ws: ChatSocket, name: Name):
+    """Say something to everybody who is here."""
     await ws.connect()
     people[ws] = name
     tell_everybody(Here(sorted(people.values())))
