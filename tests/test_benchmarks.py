@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import plot
+from benchmarks import documents, page, plot
 from benchmarks.processes import ServerProcess
 from benchmarks.programs import program
 from benchmarks.record import Result, measured, record
@@ -157,3 +157,32 @@ def test_every_work_with_a_target_exists() -> None:
 
     assert {target.work for target in TARGETS} <= set(WORKS)
     assert {target.ours for target in TARGETS} | {target.theirs for target in TARGETS if target.theirs} <= set(SERVERS)
+
+
+def test_figure_that_was_measured_without_a_server_is_held_to_its_target() -> None:
+    result = result_of(echo={"c": [5]})
+    result["figures"] = {"documents_s": 0.4, "import_fastapi": 0.7}
+
+    assert {v.sentence: v.passed for v in verdicts(result)} == {
+        "import apistar / import fastapi": False,
+        "both documents of 1,000 routes, seconds": True,
+    }
+
+
+def test_page_tells_what_was_missed_and_how_noisy_it_was() -> None:
+    result = result_of(echo={"apistar": [9.0, 9.0, 9.0], "starlette": [20.0, 20.0, 20.0], "aiohttp": [8.0, 8.0, 8.0]})
+    result["settings"] = {"rounds": 3, "seconds": 0.4, "sockets": 5000}
+    for each in result["works"]["echo"].values():
+        for one in (each["median"], *each["rounds"]):
+            one |= {"waited": 0.25, "rate": 1000.0, "p50_us": 1.0, "p999_us": 3.0}
+
+    written = page.results(result)
+
+    assert "for 25% of the time (more than a quiet machine has)" in written
+    assert "| API Star | 9.0 |" in written
+    assert "| echo: CPU of apistar / starlette | 0.45 | 0.42 | **missed** |" in written
+    assert "| echo: CPU of apistar / c (moonshot)" not in written, "nobody asked for the C server"
+
+
+def test_documents_of_routes_with_types_of_their_own_are_built() -> None:
+    assert documents.build_s(8) > 0
