@@ -12,9 +12,9 @@ from typing import Any, Final
 import httpx
 
 from ..types import ASGIApp, Receive, Scope, Send, WSGIFace, asgi_of
+from .async_session import UNSET, AsyncWebSocketSession
 from .lifespan import TestLifespan
 from .scopes import websocket_scope
-from .session import UNSET, AsyncWebSocketSession
 
 HTTP_ONLY: Final = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host"})
 """The client's own headers that it does not send with a handshake."""

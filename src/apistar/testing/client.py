@@ -16,8 +16,9 @@ import httpx
 
 from ..types import ASGIApp, WSGIFace, asgi_of
 from .async_client import HTTP_ONLY, AsyncTestClient
+from .async_session import UNSET
 from .loop import LoopBlocked, LoopThread
-from .session import UNSET, WebSocketSession
+from .session import WebSocketSession
 
 
 class TestClient(httpx.Client):
