@@ -4,9 +4,11 @@ A WebSocket on any ASGI 3 server, with what ASGI can express.
 ASGI has no limits on the wire, no abort and no write pressure: a message is measured when it has arrived, and a send
 that does not return within `send_timeout_s` ends the connection for the application, while the server looks after TCP.
 
-Nobody pays for a reader who does not need one: `receive()` calls the server's directly. A reader task
-is started by the second `send()` in a row without a `receive` between them, and by `wait_closed()`, so that one who
-only sends or only waits learns of the peer's Close.
+What is sent is in `asgi_outgoing.py`; here is the rest: the handshake, what is received, and how it ends.
+
+Nobody pays for a reader who does not need one: `receive()` calls the server's directly. A reader task is started by
+the second `send()` in a row without a `receive` between them, and by `wait_closed()`, so that one who only sends or
+only waits learns of the peer's Close.
 
 Source: the ASGI specification, "WebSocket" 2.5 and the extension "WebSocket Denial Response".
 """
@@ -14,97 +16,61 @@ Source: the ASGI specification, "WebSocket" 2.5 and the extension "WebSocket Den
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final, cast
 
-from ..exceptions import ConcurrentReceive, OutboxFull, WebSocketDisconnect
-from ..limits import DEFAULTS, Limits
+from ..exceptions import ConcurrentReceive, WebSocketDisconnect
+from ..limits import Limits
 from ..observer import Observer
-from ..types import BytesLike, Data, Event, Receive, Scope, Send
+from ..types import Data, Event, Receive, Scope, Send
 from ..websocket.status import NORMAL_CODES
 from .asgi_events import ending_of, size_of, utf8_size, wake
-from .stepping import Started, first_step
-from .transport import Capability, Ending, HeaderList, Initiator, OnEnd, Prepared
-
-log: Final = logging.getLogger("apistar.transports")
+from .asgi_outgoing import ASGIOutgoing
+from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
 
 LEARN_TIMEOUT_S: Final = 1.0
 """After a failed send, how long to wait for the server to say how the connection ended; servers say it at once."""
 
 
-class ASGITransport:
-    """One WebSocket connection over `scope`, `receive` and `send`."""
+class ASGITransport(ASGIOutgoing):
+    """One WebSocket connection over `scope`, `receive` and `send`; implements `Transport`."""
 
     __slots__ = (
-        "_background",
         "_closed",
         "_direct",
-        "_drainer",
         "_gives_reasons",
         "_inbox",
         "_inbox_bytes",
-        "_limits",
-        "_observer",
         "_on_end",
-        "_outbox",
-        "_outbox_bytes",
         "_readable",
-        "_reader",
         "_reader_wanted",
         "_receive",
         "_receiving",
         "_room",
-        "_route",
-        "_send",
-        "_sending",
         "_started",
         "_surely_small",
-        "_unanswered",
-        "_waiters",
-        "_writable",
         "capabilities",
-        "ending",
     )
 
-    send_short: Final = None
-
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(send)
         denial = "websocket.http.response" in (scope.get("extensions") or {})
         self.capabilities = Capability.DENIAL_RESPONSE if denial else Capability.NONE
-        self.ending: Ending | None = None
         # Servers of an older version say 1005 for everything without a code, and never a reason.
         self._gives_reasons = (scope.get("asgi") or {}).get("spec_version", "2.0") >= "2.4"
         self._receive = receive
-        self._send = send
-        self._limits: Limits = DEFAULTS
-        self._observer: Observer | None = None
         self._on_end: OnEnd | None = None
-        self._route = ""
         self._inbox: deque[Data] = deque()
         self._inbox_bytes = 0
-        self._outbox: deque[Event] = deque()
-        self._outbox_bytes = 0
-        self._sending = False
         self._receiving = False
-        self._unanswered = False
         self._started = False
         self._surely_small = -1
         self._direct = False
-        self._reader: asyncio.Task[None] | None = None
         self._reader_wanted = False
-        self._background: asyncio.Task[None] | None = None
-        self._drainer: asyncio.Task[None] | None = None
         self._readable: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._closed: list[asyncio.Future[None]] = []
-        self._waiters: deque[asyncio.Future[None]] = deque()
-        self._writable: Callable[[], None] | None = None
-
-    @property
-    def waiting_bytes(self) -> int:
-        return self._outbox_bytes
 
     def bind(self, on_end: OnEnd, limits: Limits, observer: Observer | None, route: str) -> None:
         self._on_end = on_end
@@ -237,198 +203,6 @@ class ASGITransport:
             return message
         self._end(ending_of(event, self._gives_reasons))
         return None
-
-    # Sending
-
-    def send(self, data: str | BytesLike, text: bool) -> Awaitable[None] | None:
-        event = self._event(data, text)
-        if self._sending or self._outbox or self._waiters:
-            return self._enqueue(event)
-        if self._observer is not None:
-            self._observer.sent(self._route, size_of(event))
-        # The first step is taken here: most servers take a message without waiting, and then there is nothing to await.
-        self._sending = True
-        try:
-            step = first_step(self._send(event))
-        except (OSError, RuntimeError) as error:
-            return self._refused(error)
-        if step is None:
-            self._sending = False
-            return None
-        return self._waited(step)
-
-    def send_nowait(self, data: str | BytesLike, text: bool) -> None:
-        event = self._event(data, text)
-        if not self._fits(event):
-            if self._observer is not None:
-                self._observer.dropped(self._route, 1)
-            raise OutboxFull(self._outbox_bytes, len(self._outbox))
-        self._append(event)
-
-    def send_prepared(self, prepared: Prepared) -> bool:
-        if self.ending is None and self._blocked:
-            return False
-        for payload, text in prepared.messages:
-            event = self._event(payload, text)
-            if self._blocked:  # one before it waits; the rest of a batch is little, and was promised
-                self._append(event)
-                continue
-            if self._observer is not None:
-                self._observer.sent(self._route, size_of(event))
-            self._sending = True
-            try:
-                step = first_step(self._send(event))
-            except (OSError, RuntimeError) as error:
-                self._in_background(self._refused(error))
-                return True
-            if step is None:
-                self._sending = False
-            else:
-                self._in_background(self._waited(step))
-        return True
-
-    @property
-    def _blocked(self) -> bool:
-        return bool(self._sending or self._outbox or self._waiters)
-
-    def _in_background(self, rest: Coroutine[Any, Any, None]) -> None:
-        """Go on with a send that nobody awaits; how the connection ended is told to its owner."""
-
-        async def run() -> None:
-            try:
-                await rest
-            except WebSocketDisconnect:
-                pass
-            except RuntimeError:
-                log.exception("a server refused to send on an open WebSocket; route %s", self._route)
-                self._end(Ending(1006, "", Initiator.LOCAL))
-            finally:
-                self._background = None
-
-        self._background = asyncio.get_running_loop().create_task(run(), name="apistar: WebSocket send")
-
-    def call_when_writable(self, callback: Callable[[], None]) -> None:
-        if self.ending is None:
-            self._writable = callback
-            self._tell_writable()
-
-    def _tell_writable(self) -> None:
-        if self._writable is not None and not self._blocked:
-            asyncio.get_running_loop().call_soon(self._call_writable)
-
-    def _call_writable(self) -> None:
-        callback = self._writable
-        if callback is not None and not self._blocked and self.ending is None:
-            self._writable = None
-            callback()
-
-    def _event(self, data: str | BytesLike, text: bool) -> Event:
-        if self.ending is not None:
-            raise WebSocketDisconnect(self.ending.code, self.ending.reason)
-        if not self._unanswered:
-            self._unanswered = True
-        elif self._reader is None:
-            self._start_reader()
-        if text:
-            return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
-        return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
-
-    async def _deliver(self, event: Event) -> None:
-        """Hand one event of the outbox to the server."""
-        self._sending = True
-        try:
-            step = first_step(self._send(event))
-        except (OSError, RuntimeError) as error:
-            await self._refused(error)
-        else:
-            if step is not None:
-                await self._waited(step)
-        finally:
-            self._sending = False
-
-    async def _waited(self, step: Started) -> None:
-        """Go on with a send that waits; only then the clock runs."""
-        try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                await step
-        except TimeoutError:
-            reason = f"the outbox did not move for {self._limits.send_timeout_s} s"
-            self.abort(1013, reason)
-            raise WebSocketDisconnect(1013, reason) from None
-        except (OSError, RuntimeError) as error:
-            await self._refused(error)
-        finally:
-            self._sending = False
-            self._start_drainer()
-            self._tell_writable()
-
-    async def _refused(self, error: OSError | RuntimeError) -> None:
-        """
-        Find out why the server refused a send.
-
-        Servers differ in how they refuse one after the peer's Close: uvicorn raises an OSError, or a RuntimeError where
-        it has answered that Close already. The disconnect event decides.
-        """
-        self._sending = False
-        if not await self._learn() and isinstance(error, RuntimeError):
-            raise error
-        assert self.ending is not None
-        raise WebSocketDisconnect(self.ending.code, self.ending.reason) from None
-
-    def _start_drainer(self) -> None:
-        if self._outbox and self._drainer is None and not self._sending and self.ending is None:
-            self._drainer = asyncio.get_running_loop().create_task(self._drain(), name="apistar: WebSocket outbox")
-
-    async def _enqueue(self, event: Event) -> None:
-        if self._observer is not None and (not self._fits(event) or self._waiters):
-            self._observer.outbox(self._route, self._outbox_bytes)
-        while not self._fits(event) or self._waiters:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                elif self._waiters:
-                    wake(self._waiters.popleft())  # this one was woken and cannot use it
-                raise
-            if self.ending is not None:
-                raise WebSocketDisconnect(self.ending.code, self.ending.reason)
-            if self._fits(event):
-                break
-        self._append(event)
-
-    def _fits(self, event: Event) -> bool:
-        limits = self._limits
-        if not self._outbox:
-            return True
-        size = self._outbox_bytes + size_of(event)
-        return len(self._outbox) < limits.outbox_messages and size <= limits.outbox_bytes
-
-    def _append(self, event: Event) -> None:
-        size = size_of(event)
-        self._outbox.append(event)
-        self._outbox_bytes += size
-        if self._observer is not None:
-            self._observer.sent(self._route, size)
-            self._observer.outbox(self._route, self._outbox_bytes)
-        self._start_drainer()
-
-    async def _drain(self) -> None:
-        try:
-            while self._outbox and self.ending is None:
-                event = self._outbox[0]
-                await self._deliver(event)
-                self._outbox.popleft()
-                self._outbox_bytes -= size_of(event)
-                if self._waiters:
-                    wake(self._waiters.popleft())
-        except WebSocketDisconnect:
-            pass  # `_end` has told everybody
-        finally:
-            self._drainer = None
-            self._tell_writable()
 
     async def _learn(self) -> bool:
         """After a failed send: wait for the server to say how it ended."""
