@@ -2,10 +2,12 @@
 // A refused handshake has no status in a browser: the application is asked for it, by a ticket in a cookie.
 
 import { closeMeaning, isFault } from "./codes.js";
+import { sizeText } from "./measure.js";
 import { decode } from "./msgpack.js";
 
 const COOKIE = "apistar-console";
 const TRIES = 8;
+const MOST_WAITING = 8e6; // bytes that a slow server has not taken; the browser would keep any number
 
 export class Connection extends EventTarget {
   /** @param base where the application is: `""`, `"/prefix"` */
@@ -59,6 +61,15 @@ export class Connection extends EventTarget {
 
   send(data) {
     if (!this.open) return false;
+    if (this.socket.bufferedAmount > MOST_WAITING) {
+      this.#set(
+        "open",
+        `Open · ${sizeText(this.socket.bufferedAmount)} wait for the server to read; nothing is added`,
+        true,
+      );
+      return false;
+    }
+    if (this.fault) this.#set("open", this.#openWords);
     this.socket.send(data);
     const kind = typeof data === "string" ? "text" : "binary";
     this.record.add({ direction: "sent", kind, data, name: this.nameOf("sent", this.valueOf(data)) });
@@ -89,6 +100,10 @@ export class Connection extends EventTarget {
     }
   }
 
+  get #openWords() {
+    return this.subprotocol ? `Open · ${this.subprotocol}` : "Open";
+  }
+
   #opened(socket) {
     this.opened = true;
     this.subprotocol = socket.protocol;
@@ -97,7 +112,7 @@ export class Connection extends EventTarget {
       kind: "open",
       data: `101 Switching Protocols${socket.protocol ? `  Sec-WebSocket-Protocol: ${socket.protocol}` : ""}`,
     });
-    this.#set("open", socket.protocol ? `Open · ${socket.protocol}` : "Open");
+    this.#set("open", this.#openWords);
   }
 
   #received(data) {

@@ -5,6 +5,7 @@ import { Inspector } from "./inspector.js";
 import { Log } from "./log.js";
 import { Record } from "./record.js";
 
+const FILTER_DELAY_MS = 80; // all entries are searched: not for every letter
 let made = 0;
 
 export class Panel {
@@ -40,7 +41,10 @@ export class Panel {
       type: "search",
       placeholder: "Filter",
       "aria-label": "Filter the log",
-      oninput: () => this.log.setFilter({ text: search.value.toLowerCase() }),
+      oninput: () => {
+        clearTimeout(this.filtering);
+        this.filtering = setTimeout(() => this.log.setFilter({ text: search.value.toLowerCase() }), FILTER_DELAY_MS);
+      },
     });
     const direction = select(
       [
