@@ -159,7 +159,7 @@ def test_exit_code_tells_how_the_server_closed(code: int, reason: str, status: i
 
     with server(close) as url:
         told = talk(url, "--wait", "inf")
-    assert told.notes.splitlines()[-1] == sentence
+    assert told.notes.splitlines()[-1] == sentence, told.notes
     assert told.status == status
 
 
