@@ -54,6 +54,7 @@ def _chromedriver() -> bool:
 
 REQUIREMENTS: Final = {
     "chromium": Requirement(_chromedriver, "apt-get install chromium chromium-driver"),
+    "curl": Requirement(_program("curl"), "apt-get install curl"),
     "gcc": Requirement(_program("gcc"), "apt-get install gcc libc6-dev"),
     "netns": Requirement(_network_namespaces, "run as root on Linux, with apt-get install iproute2"),
     "node": Requirement(_program("node", "npm"), "apt-get install nodejs npm"),

@@ -42,6 +42,13 @@ def test_http_and_websocket_share_a_url() -> None:
             assert ws.receive() == "x"
 
 
+def test_route_of_the_applications_own_takes_the_place_of_a_page_of_ours() -> None:
+    included = Include("/schema", "schema", [Route("/", handler=page)])
+    client = TestClient(ASyncApp([Route("/docs/", handler=page), included]))
+    assert [client.get(url).text for url in ("/docs/", "/schema/")] == ["page", "page"]
+    assert client.get("/schema/asyncapi").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("asked", "there"),
     [

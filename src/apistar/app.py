@@ -40,7 +40,7 @@ from .injector import Component, Injector, name_of, where
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
 from .observer import Observer, guarded
-from .routing import Include, Mount, Route, RouteKind, Router, table
+from .routing import Include, Mount, Route, RouteKind, Router, table, unclaimed
 from .security import Admission, HostCheck, OriginCheck
 from .transports.selection import transport_of
 from .types import ASGIApp, Receive, Scope, Send
@@ -136,7 +136,9 @@ class ASyncApp:
         if docs_url is not None:
             self._refusals = Refusals()
             docs += docs_routes(docs_url, reference, self._refusals, schema_url)
-        self.router: Router[Operation] = Router(table([*routes, *mounts, *schema, *docs], self._compiler.compile))
+        entries = table([*routes, *mounts], self._compiler.compile)
+        own = unclaimed(table([*schema, *docs], self._compiler.compile), entries)
+        self.router: Router[Operation] = Router([*entries, *own])
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -539,7 +538,7 @@ def test_apistar_ws_snippet_connects_as_the_page_does(reader: Reader) -> None:
     assert "from a terminal" in done.stdout, done.stderr
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+@pytest.mark.requires("curl")
 def test_curl_snippets_show_an_answer_and_a_refusal(reader: Reader) -> None:
     def run(code: str) -> str:
         done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False, timeout=30)

@@ -15,7 +15,6 @@ import pytest
 
 from apistar import ASyncApp, Include, Route, TestClient, WebSocket
 from apistar.docs.assets import FOLDER, INDEX, assets
-from apistar.exceptions import ConfigurationError
 from tests.docs import application
 
 MOST_BYTES: Final = 300_000
@@ -154,13 +153,12 @@ def test_page_stands_where_it_is_put(url: str) -> None:
     assert description(client, f"{base}/description")["docs_url"] == f"{base}/"
 
 
-def test_page_in_the_place_of_a_route_is_an_error_on_start_up() -> None:
+def test_route_of_the_applications_own_takes_the_place_of_the_page() -> None:
     def own() -> str:
-        return ""
+        return "mine"
 
-    with pytest.raises(ConfigurationError, match=r"/docs/"):
-        ASyncApp([Route("/docs/", handler=own)])
-    assert TestClient(ASyncApp([Route("/docs/", handler=own)], docs_url=None)).get("/docs/").status_code == 200
+    for docs_url in ("/docs/", None):
+        assert TestClient(ASyncApp([Route("/docs/", handler=own)], docs_url=docs_url)).get("/docs/").text == "mine"
 
 
 def test_page_is_served_behind_a_mount() -> None:

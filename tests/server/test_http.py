@@ -6,7 +6,6 @@ The tests with the fixture `http` run over both.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -178,7 +177,7 @@ def test_httpx_keeps_its_connections(http: ServerProcess) -> None:
         assert client.get("/fail").status_code == 500
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
+@pytest.mark.requires("curl")
 def test_curl_is_served(http: ServerProcess, tmp_path: Path) -> None:
     upload = tmp_path / "upload"
     upload.write_bytes(bytes(3_000_000))

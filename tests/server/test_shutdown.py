@@ -5,6 +5,7 @@ The end of a real server process, whatever its clients and handlers do: in time,
 from __future__ import annotations
 
 import contextlib
+import select
 import selectors
 import signal
 import socket
@@ -222,12 +223,18 @@ def test_reload_takes_a_moment_and_not_the_drain(tmp_path: Path) -> None:
         with process.connect() as client, process.connect() as stubborn:
             upgrade(client, b"/echo")
             upgrade(stubborn, b"/ignore")
-            module.write_text("from tests.server.star_app import app\n\n")
+
+            def noticed() -> bool:
+                """The server has started before whoever watches the files has; so change it until somebody sees it."""
+                module.write_text(module.read_text() + "\n")
+                return bool(select.select([client], [], [], 0.5)[0])
+
+            wait_for(noticed, "the change to be seen")
             assert read_close(client)[0] == 1012
             begin = time.monotonic()
             read_to_end(client)
             assert time.monotonic() - begin < 0.2 + SLACK_S
-        wait_for(lambda: process.log.count("Application startup complete") == 2, "the second start")
+        wait_for(lambda: process.log.count("Application startup complete") >= 2, "the second start")
         with process.connect() as client:
             upgrade(client)
             client.sendall(frame(TEXT, b"again"))

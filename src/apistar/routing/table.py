@@ -40,6 +40,18 @@ def table(
     return list(_entries(routes, compile, "", "", True))
 
 
+def unclaimed(
+    entries: Iterable[Entry[T] | MountEntry], others: Iterable[Entry[T] | MountEntry]
+) -> list[Entry[T] | MountEntry]:
+    """Those entries whose URL and method no other entry has: what the application serves by itself gives way."""
+    claimed = {_claim(other) for other in others if isinstance(other, Entry)}
+    return [entry for entry in entries if isinstance(entry, MountEntry) or _claim(entry) not in claimed]
+
+
+def _claim(entry: Entry[T]) -> tuple[RouteKind, str, str]:
+    return entry.kind, entry.path.template, entry.route.method
+
+
 def _entries(
     routes: Iterable[Route | Include | Mount],
     compile: Callable[[Route, Path, bool], T],
