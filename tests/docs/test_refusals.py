@@ -12,6 +12,7 @@ from apistar.docs.refusals import (
     KEPT_REFUSALS,
     KEPT_S,
     KEPT_TICKETS,
+    URL_CHARACTERS,
     Refusal,
     Refusals,
     asked_for,
@@ -143,6 +144,15 @@ def test_memory_is_bounded() -> None:
             kept.keep(f"{number:032}", f"/{url}", REFUSAL)
     assert len(kept._kept) == KEPT_TICKETS
     assert max(map(len, kept._kept.values())) == KEPT_REFUSALS
+
+
+def test_long_url_is_not_remembered() -> None:
+    kept = Refusals()
+    long = f"/{'x' * URL_CHARACTERS}"
+    kept.keep(TICKET, long, REFUSAL)
+    assert kept.take(TICKET, long) is None
+    kept.keep(TICKET, long[:-1], REFUSAL)
+    assert kept.take(TICKET, long[:-1]) == REFUSAL
 
 
 @pytest.mark.parametrize(

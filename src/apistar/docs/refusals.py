@@ -33,6 +33,8 @@ KEPT_REFUSALS: Final = 16
 """Of one ticket: as many sockets as somebody opens side by side."""
 KEPT_S: Final = 30.0
 DETAIL_CHARACTERS: Final = 1000
+URL_CHARACTERS: Final = 2000
+"""Longer ones are not remembered; the page then says what the browser says."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class Refusals:
 
     def keep(self, ticket: str, url: str, refusal: Refusal) -> None:
         """Remember how a handshake for `url` (path and query) was answered."""
+        if len(url) > URL_CHARACTERS:
+            return
         kept = self._kept.setdefault(ticket, deque(maxlen=KEPT_REFUSALS))
         self._kept.move_to_end(ticket)
         kept.append((self._clock() + KEPT_S, url, refusal))

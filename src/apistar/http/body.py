@@ -8,8 +8,8 @@ The body of a request, bounded, and decoded by its content type.
 | `application/x-www-form-urlencoded`, `multipart/form-data` | form fields and uploads, converted to the type |
 | anything, for `Body[bytes]`, `Body[str]` and `Body` | as it is |
 
-`max_message_bytes` bounds a body as it bounds a message; the parts of a multipart form are bounded by Starlette's
-parser, which keeps uploads on disk. Sources: RFC 9110 §8.3, §15.5.14, §15.5.16; RFC 6839 §3.1.
+`max_message_bytes` bounds a body as it bounds a message, and a multipart form without the contents of its files, which
+are kept on disk (`multipart.py`). Sources: RFC 9110 §8.3, §15.5.14, §15.5.16; RFC 6839 §3.1.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from ..exceptions import BadRequest, ConfigurationError, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
@@ -27,6 +28,7 @@ from ..messages.json import JSON
 from ..messages.msgpack import MSGPACK
 from ..messages.spelling import spell
 from .form import FORMS, from_form, has_upload, lists_of
+from .multipart import read_multipart
 
 _MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
@@ -138,9 +140,13 @@ async def _read_form(request: Request, limit_bytes: int) -> FormData:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in FORMS:
         raise UnsupportedMediaType(f"content type {media_type!r} is not a form; send {' or '.join(FORMS)}")
-    if media_type == FORMS[0]:
-        await read_body(request, limit_bytes)
+    if media_type != FORMS[0]:
+        await read_multipart(request, limit_bytes)
+        return await request.form()
+    await read_body(request, limit_bytes)
     try:
         return await request.form()
-    except StarletteHTTPException as error:
+    except MultiPartException as error:
+        raise BadRequest(error.message) from None
+    except StarletteHTTPException as error:  # the same, where Starlette's application stands around ours
         raise BadRequest(error.detail) from None
