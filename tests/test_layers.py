@@ -79,7 +79,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "prompt_toolkit": ("cli/lines.py",),
     "jinja2": (),
     "pydantic": ("messages/*.py",),
-    "python_multipart": (),
+    "python_multipart": ("http/multipart.py",),
     "watchfiles": (),
 }
 
