@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
-from apistar import ASyncApp, Limits, Route, WebSocket
+from apistar import ASyncApp, Limits, Route, WebSocket, http
 from apistar.exceptions import WebSocketDisconnect
 
 MIB = 1024 * 1024
@@ -87,6 +87,12 @@ async def typed(ws: WebSocket[Item, str]) -> None:
         await ws.send("taken")
 
 
+async def names(request: http.Request) -> list[str]:
+    """The names of the headers, when the body is whole."""
+    await request.body()
+    return sorted(request.headers)
+
+
 async def offered(ws: WebSocket) -> None:
     """Chooses a subprotocol if it was offered."""
     await ws.connect(subprotocol="v2" if "v2" in ws.subprotocols else None)
@@ -111,6 +117,7 @@ app = ASyncApp(
             handler=watched_push,
             limits=Limits(ping_interval_s=30.0, send_timeout_s=1.0),
         ),
+        Route("/names", method="POST", handler=names),
         Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),
     ],

@@ -3,6 +3,8 @@ uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
 
 - The head of a request is bounded in bytes (exactly where a line is whole, else to one read), in headers and in time:
   one deadline from the first byte to the last of the head, and the same for a connection that says nothing.
+- Trailers are bounded like a head, and dropped: merged into the headers, they would get past whoever checked those
+  (RFC 9110 §6.5.1). A body that breaks off or is no body ends its request, answered or not.
 - HTTP/1.1 asks for exactly one Host, and one that is a host (RFC 9112 §3.2).
 - An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
 - Nothing behind a refused upgrade or a bad request is interpreted (RFC 9110 §7.8, RFC 9112 §9.6).
@@ -117,6 +119,8 @@ class HTTPProtocol(HttpToolsProtocol):
         self._deadline = 0.0
         self._head_bytes = 0
         self._partial_bytes = 0
+        self._moved = False
+        self._trailers = 0
         self._hosts = 0
 
     # TCP
@@ -140,7 +144,7 @@ class HTTPProtocol(HttpToolsProtocol):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        before = self._head_bytes
+        self._moved = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -154,8 +158,7 @@ class HTTPProtocol(HttpToolsProtocol):
             if not self._deaf:
                 self._refuse(self._refusal or self._fault_of(error))
         else:
-            if self._in_head:
-                self._watch_head(len(data), moved=self._head_bytes != before)
+            self._watch_head(len(data))
 
     def pause_writing(self) -> None:
         if self._ready_for_http:
@@ -183,6 +186,7 @@ class HTTPProtocol(HttpToolsProtocol):
         self._head_bytes = self._hosts = 0
 
     def on_url(self, url: bytes) -> None:
+        self._moved = True
         self.url += url
         self._head_bytes += len(url)
 
@@ -192,6 +196,12 @@ class HTTPProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + LINE_BYTES
         if self._head_bytes > limits.max_handshake_bytes or len(headers) >= limits.max_handshake_headers:
             self._too_large()
+        self._moved = True
+        if not self._in_head:
+            self._trailers += 1
+            if self._trailers > limits.max_handshake_headers:
+                self._too_large()
+            return
         name = NAMES.get(name) or name.lower()
         if name == b"host":
             self._hosts += 1
@@ -203,7 +213,8 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._partial_bytes = 0
+        self._moved = True
+        self._trailers = 0
         if self._head_bytes > self.service.limits.max_handshake_bytes:
             self._too_large()
         parser = self.parser
@@ -234,10 +245,12 @@ class HTTPProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
+        self._moved = True
         if not self._upgrading:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._moved = True
         if self._upgrading or self._declining:
             return
         super().on_message_complete()
@@ -279,12 +292,13 @@ class HTTPProtocol(HttpToolsProtocol):
         self._deadline = self.loop.time() + limit_s
         self.service.wheel.schedule(self, limit_s, self.loop)
 
-    def _watch_head(self, size: int, moved: bool) -> None:
-        """A head is not whole after this read of `size` bytes; httptools keeps what it has of a line."""
-        self._partial_bytes = 0 if moved else self._partial_bytes + size
-        if self._head_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
+    def _watch_head(self, size: int) -> None:
+        """A head, or the trailers, may not be whole after this read of `size` bytes; httptools keeps part of a line."""
+        self._partial_bytes = 0 if self._moved else self._partial_bytes + size
+        whole_bytes = self._head_bytes if self._in_head else 0
+        if whole_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
             self._refuse(too_large(self.service.limits))
-        elif self.bucket is None:
+        elif self._in_head and self.bucket is None:
             self._start_clock()
 
     def on_deadline(self) -> None:
@@ -318,9 +332,17 @@ class HTTPProtocol(HttpToolsProtocol):
         service.refused(refused, self.transport)
         if self.bucket is not None:
             service.wheel.forget(self)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if not cycle.more_body:
+                cycle.keep_alive = False
+                return
+            if cycle.response_started or self.pipeline:
+                self.transport.close()
+                return
+            cycle.disconnected = True  # whoever waits for the body is told that no more comes
+            cycle.message_event.set()
+            self.flow.resume_reading()
         service.connections.discard(self)
         self._unset_keepalive_if_required()
         self.parser = None  # type: ignore[assignment]
