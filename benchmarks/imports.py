@@ -39,8 +39,8 @@ LIMITS: Final = (Limit("starlette.applications", 1.7), Limit("fastapi", 0.6))
 
 
 def python(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a fresh interpreter with the project's sources on its path."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    """Run a fresh interpreter with the project's sources on its path; it keeps byte code, whatever the shell says."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run([sys.executable, *words], env=env, cwd="/", capture_output=True, text=True, check=True)
 
 
