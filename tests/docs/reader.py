@@ -49,13 +49,13 @@ class Reader:
         return panel.find_element(By.CSS_SELECTOR, selector)
 
     def press(self, text: str) -> None:
-        """Press the button of the console that has this text."""
-        found: WebElement | None = self.run(
-            "return [...document.querySelectorAll('.panel')[arguments[0]].querySelectorAll('button')]"
-            ".find(one => one.textContent === arguments[1] && one.offsetParent) ?? null",
-            self.panel,
-            text,
+        """Press the button of the console that has this text, once it is there."""
+        button = (
+            "return [...document.querySelectorAll('.panel')[arguments[0]]?.querySelectorAll('button') ?? []]"
+            ".find(one => one.textContent === arguments[1] && one.offsetParent) ?? null"
         )
+        self.until(f"a button {text!r}", lambda: self.run(button, self.panel, text) is not None)
+        found: WebElement | None = self.run(button, self.panel, text)
         assert found is not None, f"no button {text!r}"
         self.until(f"{text} to be pressable", found.is_enabled)
         self.run("arguments[0].scrollIntoView({block: 'center'})", found)

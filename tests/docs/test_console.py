@@ -38,7 +38,10 @@ def test_connects_and_shows_both_sides_of_the_handshake(reader: Reader) -> None:
     assert reader.inside(".target").text == "/chat/lob%20by%2F%C3%A9?name=Grace"
     reader.write("room", "lobby")
     reader.connect()
-    assert reader.rows() == [("sent", "", "GET /chat/lobby?name=Grace"), ("received", "", "101 Switching Protocols")]
+    assert reader.until_rows(2) == [
+        ("sent", "", "GET /chat/lobby?name=Grace"),
+        ("received", "", "101 Switching Protocols"),
+    ]
 
 
 def test_marks_a_parameter_that_does_not_fit_before_it_connects(reader: Reader) -> None:
@@ -88,7 +91,7 @@ def test_key_of_a_security_scheme_is_part_of_the_form(reader: Reader) -> None:
     reader.write("key", "salt")
     reader.press("Connect")
     reader.until_rows(3)
-    assert reader.rows()[2] == ("received", "", "cook")
+    assert reader.until_rows(3)[2] == ("received", "", "cook")
 
 
 def test_says_which_headers_no_browser_sends(reader: Reader) -> None:
@@ -147,7 +150,7 @@ def test_marks_faults_before_a_message_is_sent_and_sends_it_all_the_same(reader:
     assert reader.field("Message as JSON").get_attribute("aria-invalid") == "true"
     reader.press("Send anyway")
     reader.until_status("Closed 1007 · invalid data · by the server · “$.text: expected str, got int”")
-    assert reader.rows()[2] == ("sent", "Say", '{"type":"say","text":7}')
+    assert reader.until_rows(3)[2] == ("sent", "Say", '{"type":"say","text":7}')
     assert reader.inside(".panel-head .lamp").is_displayed()
 
 
@@ -172,7 +175,7 @@ def test_bytes_go_and_come_in_hexadecimal(reader: Reader) -> None:
     reader.write("Offered,", "echo.v1, other")
     reader.connect()
     reader.until_status("Open · echo.v1")
-    assert reader.rows()[1][2] == "101 Switching Protocols  Sec-WebSocket-Protocol: echo.v1"
+    assert reader.until_rows(2)[1][2] == "101 Switching Protocols  Sec-WebSocket-Protocol: echo.v1"
     reader.choose("Message", "Bytes")
     reader.write("Message as bytes in hexadecimal", "00 ff 7")
     assert "two hexadecimal digits" in reader.inside(".composer").text
@@ -419,14 +422,14 @@ def test_sockets_stand_side_by_side_and_live_on(reader: Reader) -> None:
     reader.find("#list a[href='#/op/echo']").click()
     reader.panel = 0
     reader.connect()
-    assert reader.find("#sockets").accessible_name == "Sockets, 3 open"
+    reader.until("three sockets", lambda: reader.find("#sockets").accessible_name == "Sockets, 3 open")
     reader.find("#sockets").click()
     reader.until("three panels", lambda: len(reader.statuses()) == 3)
     assert list(reader.statuses()) == ["Open", "Open", "Open"]
     tops = reader.run("return [...document.querySelectorAll('.panel')].map(p => p.getBoundingClientRect().top)")
     assert tops[0] == tops[1], "side by side"
     reader.panel = 1
-    assert "from the second" in reader.rows()[3][2]
+    assert "from the second" in reader.until_rows(4)[3][2]
     reader.inside("button[aria-label^=Remove]").click()
     reader.until("two panels", lambda: len(reader.statuses()) == 2)
     assert reader.find("#sockets").accessible_name == "Sockets, 2 open"
@@ -440,7 +443,7 @@ def test_http_route_is_tried_in_the_same_way(reader: Reader) -> None:
     reader.write("name", "Ada & Co")
     reader.press("Send")
     reader.until_status("200 OK")
-    rows = reader.rows()
+    rows = reader.until_rows(2)
     assert rows[0][2] == "GET /?name=Ada%20%26%20Co"
     assert rows[1][2].startswith("200 OK")
     assert 'message: "hello, Ada & Co"' in shown(reader)
@@ -453,7 +456,7 @@ def test_http_body_is_filled_in_and_refused_with_its_reason(reader: Reader) -> N
     reader.write("item", "soup")
     reader.press("Send")
     reader.until_status("200 OK")
-    assert reader.rows()[0][2] == "POST /kitchen/tables/4?notes=hot&notes=no%20salt"
+    assert reader.until_rows(1)[0][2] == "POST /kitchen/tables/4?notes=hot&notes=no%20salt"
     assert 'item: "soup"' in shown(reader)
     reader.write("item", "fish")
     reader.press("Send")
@@ -487,7 +490,7 @@ def test_stream_is_shown_as_it_comes_until_it_is_aborted(reader: Reader) -> None
     reader.open("news")
     reader.press("Send")
     reader.until_rows(4)
-    assert "data: 0" in reader.rows()[1][2]
+    assert "data: 0" in reader.until_rows(2)[1][2]
     reader.press("Abort")
     reader.until_status("200 OK")
     assert "data: 0" in shown(reader)

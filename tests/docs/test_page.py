@@ -97,7 +97,7 @@ def test_works_behind_a_mount(driver: webdriver.Chrome) -> None:
         reader.open("#/op/chat", docs="/below/here/docs/")
         reader.write("room", "lobby")
         reader.connect()
-        assert reader.rows()[0][2] == "GET /below/here/chat/lobby"
+        assert reader.until_rows(1)[0][2] == "GET /below/here/chat/lobby"
         reader.open("barred", docs="/below/here/docs/")
         reader.press("Connect")
         reader.until_status("Refused 403 Forbidden · by the server · nobody may enter here")
