@@ -1,8 +1,8 @@
 """
 A WebSocket straight on picows: frames, limits, pings, the closing handshake and compression, with no ASGI between.
 
-picows parses; a `NativeTransport` is its listener, with a half for what comes (`incoming.py`), a half for what goes
-(`outgoing.py`), and here the rest: the opening handshake, TCP, time, and how it ends.
+picows parses; a `NativeTransport` is its listener. What goes is in `outgoing.py`, what comes in `incoming.py`, how it
+ends in `closing.py`, each standing on the one before; here is the rest: the opening handshake, TCP, and time.
 
 Sources: RFC 6455, RFC 7692.
 """
@@ -10,35 +10,28 @@ Sources: RFC 6455, RFC 7692.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
-import struct
 from typing import Final, cast
 
 from ..exceptions import WebSocketProtocolError, truncate_reason
-from ..limits import DEFAULTS, Limits
-from ..observer import Observer
+from ..limits import DEFAULTS
 from .assembly import too_big
+from .closing import Closing
 from .deflate import negotiate
-from .frames import PING, PONG, close_frame, parse_close
-from .incoming import Incoming
+from .frames import PING, PONG
 from .keepalive import Due, Keepalive
-from .opening import ConnectionOwner, Handshake, refusal, switching_protocols
+from .opening import refusal, switching_protocols
 from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, silence
 from .rate import MessageRate
-from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
-from .wheel import Bucket, wheel_of
+from .transport import Capability, Ending, HeaderList, Initiator
 
 EARLY_BYTES: Final = 4096
 """Of frames that came before the handshake was answered; past it the socket is not read."""
-NO_LINGER: Final = struct.pack("ii", 1, 0)
-"""close() resets the connection and drops what was not sent (socket(7), SO_LINGER)."""
 
 log: Final = logging.getLogger("apistar.transports")
 
 
-class NativeTransport(Incoming):
+class NativeTransport(Closing):
     """
     One WebSocket connection whose handshake the HTTP side has parsed; implements `Transport`.
 
@@ -58,18 +51,7 @@ class NativeTransport(Incoming):
         owner: Told of the handshake's answer, and when TCP is closed and nothing is kept.
     """
 
-    __slots__ = (
-        "_close_at",
-        "_closers",
-        "_discarding",
-        "_handshake",
-        "_mark",
-        "_on_end",
-        "_owner",
-        "_waiters",
-        "_wheel",
-        "bucket",
-    )
+    __slots__ = ()
 
     capabilities: Final = (
         Capability.DENIAL_RESPONSE
@@ -80,38 +62,10 @@ class NativeTransport(Incoming):
         | Capability.COMPRESSION
     )
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        tcp: asyncio.Transport,
-        handshake: Handshake,
-        owner: ConnectionOwner | None = None,
-    ) -> None:
-        super().__init__(loop, tcp)
-        self.bucket: Bucket | None = None
-        self._wheel = wheel_of(loop)
-        self._handshake: Handshake | None = handshake
-        self._owner = owner
-        self._on_end: OnEnd | None = None
-        self._mark: tuple[object, object] | None = None
-        self._close_at = 0.0
-        self._discarding = False
-        self._waiters: list[asyncio.Future[None]] | None = None
-        self._closers: list[asyncio.Future[None]] | None = None
-
     @property
     def round_trip_s(self) -> float | None:
         """Of the last ping that was answered."""
         return self._keepalive.round_trip_s if self._keepalive is not None else None
-
-    def bind(self, on_end: OnEnd, limits: Limits, observer: Observer | None, route: str) -> None:
-        self._limits = limits
-        self._observer = observer
-        self._route = route
-        if self.ending is not None:
-            on_end(self.ending)
-        else:
-            self._on_end = on_end
 
     # The opening handshake
 
@@ -169,16 +123,6 @@ class NativeTransport(Incoming):
         self._on_end = None
         self._refuse(status, response)
         self._end(Ending(1006, "", Initiator.LOCAL))
-
-    def _refuse(self, status: int, response: bytes) -> None:
-        self._handshake = None
-        if self._observer is not None:
-            self._observer.refused(self._route, status)
-        if self._tcp is not None:
-            self._tcp.write(response)
-        if self._owner is not None:
-            self._owner.handshake_answered(status)
-        self._linger()
 
     # TCP, while we are its protocol: up to the first message, for a client that sends much at once, after a failure
 
@@ -300,151 +244,8 @@ class NativeTransport(Incoming):
         received = len(self._parser.get_buffer(-1)) if self._parser is not None else 0
         return received, self._backlog.progress if self._backlog is not None else None
 
-    def _expire_in(self, delay_s: float) -> None:
-        self._close_at = self._loop.time() + delay_s
-        if self._tcp is not None:
-            self._wheel.schedule(self, delay_s, self._loop)
-
     def _answer_ping(self, payload: bytes) -> None:
         if self._backlog is not None and self._backlog.blocked:
             self._backlog.pong = payload
         else:
             self._write(PONG, payload)
-
-    # Ending
-
-    async def close(self, code: int, reason: str) -> None:
-        if self.ending is not None:
-            return
-        self.start_close(code, reason)
-        if self._tcp is not None:
-            closed: asyncio.Future[None] = self._loop.create_future()
-            self._closers = [*(self._closers or ()), closed]
-            await closed
-
-    def start_close(self, code: int, reason: str = "") -> None:
-        """
-        What `close()` does, without waiting for the peer: for a shutdown of many connections.
-
-        The connection is over at once for its owner; TCP closes within `close_timeout_s`, whatever the peer does.
-        Before `accept()` it answers the handshake with 503.
-        """
-        if self.ending is not None:
-            return
-        if not self._accepted:
-            if self._handshake is not None:
-                self._refuse(503, refusal(self._handshake, 503, (), b""))
-            self._end(Ending(code, reason, Initiator.LOCAL))
-            return
-        if self._backlog is not None:
-            self._backlog.write_all()
-        if self._tcp is not None:
-            self._tcp.write(close_frame(code, reason))
-        self._end(Ending(code, reason, Initiator.LOCAL))
-        self._expire_in(self._limits.close_timeout_s)
-        if self._paused:
-            self._resume()
-
-    def abort(self, code: int = 1006, reason: str = "") -> None:
-        if self.ending is None:
-            self._end(Ending(code, reason, Initiator.LOCAL))
-        self._reset()
-
-    async def wait_closed(self) -> None:
-        if self.ending is None:
-            ended: asyncio.Future[None] = self._loop.create_future()
-            self._waiters = [*(self._waiters or ()), ended]
-            try:
-                await ended
-            finally:
-                self._waiters = [waiter for waiter in self._waiters or () if waiter is not ended] or None
-
-    def _take_close(self, payload: bytes, more_behind: bool) -> None:
-        """The peer's Close came first: answer with its code (RFC 6455 §5.5.1) and close TCP (§7.1.1)."""
-        code, reason = parse_close(payload)
-        if self._tcp is not None:
-            self._tcp.write(close_frame(code, ""))
-        self._end(Ending(code, reason, Initiator.PEER))
-        if more_behind:
-            self._linger()
-        else:
-            self._finish()
-
-    def _fail(self, code: int, reason: str) -> None:
-        """Fail the connection (RFC 6455 §7.1.7): a Close, and nothing that comes counts any more."""
-        if self.ending is None:
-            if self._tcp is not None:
-                self._tcp.write(close_frame(code, reason))
-            self._end(Ending(code, reason, Initiator.LOCAL))
-        self._linger()
-
-    def _finish(self) -> None:
-        """Both Closes are out: close TCP, after what is still to be written."""
-        if self._tcp is not None and not self._discarding:
-            self._discarding = True
-            self._expire_in(self._limits.close_timeout_s)
-            self._tcp.close()
-
-    def _lose(self) -> None:
-        """No sign of life from the peer: say why, in case that it hears us after all, and wait for nothing."""
-        if self._tcp is None or self._tcp.get_write_buffer_size():
-            self.abort(1006)
-            return
-        self._tcp.write(close_frame(1011, "keepalive ping timeout"))
-        self._end(Ending(1006, "", Initiator.LOCAL))
-        self._finish()
-
-    def _linger(self) -> None:
-        """
-        Close TCP in such a way that the peer can read our last words.
-
-        A socket that is closed with unread input resets the connection, and the peer may lose what it has not read
-        (RFC 9112 §9.6). So only our half is closed; what comes is read and dropped until the peer closes or time is up.
-        """
-        tcp = self._tcp
-        if tcp is None or self._discarding:
-            return
-        self._discarding = True
-        parser, self._parser, self._held = self._parser, None, None
-        if parser is not None:
-            silence(parser)  # it may be in the middle of what it was given, and find another fault
-        self._expire_in(self._limits.close_timeout_s)
-        tcp.set_protocol(cast(asyncio.BaseProtocol, self))
-        if tcp.can_write_eof():
-            tcp.write_eof()
-            tcp.resume_reading()
-        else:
-            tcp.close()  # TLS: closes with close_notify, and reads meanwhile
-
-    def _reset(self) -> None:
-        """Drop TCP with a reset, and what the operating system holds for the peer."""
-        tcp = self._tcp
-        if tcp is not None:
-            self._discarding = True
-            sock = tcp.get_extra_info("socket")
-            if sock is not None:
-                with contextlib.suppress(OSError):  # it is gone already
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-            tcp.abort()
-
-    def _end(self, ending: Ending) -> None:
-        """The one place where a connection ends; what it held is let go."""
-        self.ending = ending
-        self._fast = False
-        self.send_short = None
-        backlog, self._backlog = self._backlog, None
-        dropped = backlog.end() if backlog is not None else 0
-        if self._observer is not None and self._accepted:
-            if dropped:
-                self._observer.dropped(self._route, dropped)
-            self._observer.closed(self._route, ending.code)
-        self._observer = None
-        self._writable = None
-        self._assembly = self._deflate = self._rate = self._keepalive = self._mark = None
-        self._wake_later()
-        for waiter in self._waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
-        on_end, self._on_end = self._on_end, None
-        if on_end is not None:
-            on_end(ending)
