@@ -65,7 +65,7 @@ ROOMS: Final[dict[str, frozenset[str]]] = {
 }
 
 TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
-    "picows": ("transports/native.py", "transports/picows_*.py"),
+    "picows": ("transports/picows_*.py",),
     "uvicorn": ("server/*.py", "cli/run.py", "cli/serve.py"),
     "uvloop": ("server/*.py", "cli/run.py"),
     "httptools": ("server/*.py",),

@@ -10,17 +10,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import QueryParams
-
 from ..exceptions import BadRequest
 
 MAX_QUERY_FIELDS: Final = 1000
 """As in Starlette's and Django's forms; each field is an object."""
-
-
-def query_of(query_string: bytes) -> QueryParams:
-    """Parse a query string; raises as `fields_of()`."""
-    return QueryParams(fields_of(query_string))
 
 
 def fields_of(query_string: bytes) -> list[tuple[str, str]]:

@@ -63,10 +63,6 @@ class Program:
             slot = self._reserve(key, value)
         return slot
 
-    def variable(self, key: Hashable) -> int:
-        """Reserve a slot that the application fills."""
-        return self._slots[key] if key in self._slots else self._reserve(key, MISSING)
-
     def plan(
         self,
         call: Callable[..., Any],

@@ -86,13 +86,6 @@ class Path:
             )
         return Segment(name, parameter=True, rest=rest)
 
-    @property
-    def shape(self) -> tuple[str, ...]:
-        """What tells two templates apart whatever their parameters are called."""
-        return tuple(
-            "{+}" if segment.rest else "{}" if segment.parameter else segment.text for segment in self.segments
-        )
-
     def build(self, **parameters: object) -> str:
         """
         The path for these parameters, percent-encoded as UTF-8 (RFC 3986 §2.1).
