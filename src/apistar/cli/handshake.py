@@ -1,0 +1,131 @@
+"""
+The handshake of a connection that a person asked for, and in words what kept it from succeeding (RFC 6455 §4.1).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import click
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, NegotiationError
+from websockets.http11 import Response
+from websockets.typing import Origin, Subprotocol
+
+from .failure import Failure
+from .transcript import escaped
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+MAX_SHOWN_BODY: Final = 4000
+
+
+async def connected(
+    url: str,
+    *,
+    headers: Sequence[str],
+    subprotocols: Sequence[str],
+    origin: str | None,
+    cookies: Sequence[str],
+    insecure: bool,
+    timeout_s: float,
+) -> ClientConnection:
+    """
+    Connect to `url`.
+
+    Raises:
+        InvalidStatus: If the server refused with an HTTP response.
+        Failure: If there is no connection for another reason; it says which, and what to do.
+    """
+    settings: dict[str, Any] = {}
+    if url.startswith("wss://"):
+        settings["ssl"] = _lenient() if insecure else ssl.create_default_context()
+    if _is_loopback(url):
+        settings["proxy"] = None
+    place = urlsplit(url).netloc
+    try:
+        return await connect(
+            url,
+            additional_headers=_headers(headers, cookies),
+            origin=cast("Origin | None", origin),
+            subprotocols=cast("Sequence[Subprotocol]", subprotocols) or None,
+            open_timeout=timeout_s,
+            max_size=MAX_MESSAGE_BYTES,
+            user_agent_header="apistar ws",
+            **settings,
+        )
+    except InvalidURI as error:
+        raise Failure(f"{url} is no address of a WebSocket: {error.msg}; write ws://HOST:PORT/PATH") from None
+    except InvalidStatus:
+        raise
+    except NegotiationError as error:
+        raise Failure(f"{place} chose what was not offered: {error}") from None
+    except InvalidMessage:
+        raise Failure(f"{place} does not speak HTTP here; if it speaks TLS, write wss://") from None
+    except InvalidHandshake as error:
+        raise Failure(f"{place} answered, but not as a WebSocket: {escaped(str(error))}") from None
+    except ssl.SSLCertVerificationError as error:
+        raise Failure(
+            f"the certificate of {place} is not to be trusted: {error.verify_message}; --insecure takes any"
+        ) from None
+    except ssl.SSLError as error:
+        raise Failure(f"{place} does not speak TLS here ({error.reason}); if it speaks none, write ws://") from None
+    except ConnectionRefusedError:
+        raise Failure(f"nothing listens at {place}; is the server running, and is this its port?") from None
+    except socket.gaierror:
+        raise Failure(f"no host is known as {urlsplit(url).hostname}") from None
+    except TimeoutError:
+        raise Failure(f"no answer from {place} within {timeout_s:g} s; --timeout gives it longer") from None
+    except (ConnectionError, EOFError) as error:
+        if url.startswith("wss://"):
+            raise Failure(f"{place} does not speak TLS here (it hung up); if it speaks none, write ws://") from None
+        raise Failure(f"{place} hung up during the handshake: {error}") from None
+    except OSError as error:
+        raise Failure(f"no connection to {place}: {error.strerror or error}") from None
+
+
+def show_refusal(response: Response) -> None:
+    """Print the response with which a server refused the handshake."""
+    click.secho(f"refused with {response.status_code} {escaped(response.reason_phrase)}", fg="red", err=True)
+    for name, value in response.headers.raw_items():
+        click.echo(f"  {escaped(name)}: {escaped(value)}", err=True)
+    if response.body:
+        text = bytes(response.body).decode("utf-8", "replace")[:MAX_SHOWN_BODY]
+        click.echo("", err=True)
+        for line in text.splitlines():
+            click.echo(f"  {escaped(line)}", err=True)
+
+
+def _headers(headers: Sequence[str], cookies: Sequence[str]) -> list[tuple[str, str]]:
+    result: list[tuple[str, str]] = []
+    for header in headers:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip() or not header.isprintable():
+            raise click.UsageError(f"--header {header!r} is no header; write 'Name: value'")
+        result.append((name.strip(), value.strip()))
+    for cookie in cookies:
+        if "=" not in cookie or ";" in cookie or not cookie.isprintable():
+            raise click.UsageError(f"--cookie {cookie!r} is no cookie; write name=value")
+    if cookies:
+        result.append(("Cookie", "; ".join(cookies)))
+    return result
+
+
+def _lenient() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether a proxy of the environment is none of its business."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
