@@ -10,13 +10,11 @@ Sources: the ASGI specification 3.0, "HTTP & WebSocket" and "Lifespan".
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
@@ -33,10 +31,13 @@ from .components import (
     WebSocketSource,
 )
 from .dispatch import Lifespan, Operation, RouteCompiler, readiness_route, refuse_websocket, serve_http, serve_websocket
+from .dispatch.middleware import wrapped
+from .dispatch.mounted import path_of, scope_below, serve_mounted
 from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
-from .http.responses import problem_of
-from .injector import Component, Injector, name_of, where
+from .http.static_files import static_files
+from .http.templates import Templates
+from .injector import Component, Injector
 from .limits import DEFAULTS, Limits
 from .messages import JSON, MSGPACK
 from .observer import Observer, guarded
@@ -109,11 +110,6 @@ class ASyncApp:
         servers: Sequence[str] = (),
     ) -> None:
         routes = _listed("routes", routes)
-        if inspect.isasyncgenfunction(lifespan) or inspect.iscoroutinefunction(lifespan):
-            raise ConfigurationError(
-                f"lifespan {name_of(lifespan)} ({where(lifespan)}) gives no context manager; let it yield once, and "
-                "put @contextlib.asynccontextmanager above it"
-            )
         self.limits = limits
         self.observer = guarded(observer)
         self._channels = ChannelSource(lambda: self.hub)
@@ -126,8 +122,13 @@ class ASyncApp:
         self._hosts = HostCheck(allowed_hosts)
         self._origins = OriginCheck(allowed_origins)
         self._admission = Admission()
-        self._templates = _templates(template_dir, self, static_url)
-        mounts = [Mount(static_url.rstrip("/"), _static_files(static_dir))] if static_dir else []
+        static_url = static_url.rstrip("/")
+        mounts = [Mount(static_url, static_files(static_dir))] if static_dir else []
+        self._templates: Templates | None = None
+        if template_dir is not None:
+            self._templates = Templates(
+                template_dir, app=self, static_url=lambda path: f"{static_url}/{str(path).lstrip('/')}"
+            )
         self._about = (title, version, description, tuple(servers))
         reference = functools.cache(self.reference)
         schema = _schema_routes(schema_url, reference) if schema_url is not None else []
@@ -145,7 +146,7 @@ class ASyncApp:
         self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self._used_hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
         self._stack: ASGIApp = (
-            _wrapped(self._dispatch, _listed("middleware", middleware)) if middleware else self._answer
+            wrapped(self._dispatch, _listed("middleware", middleware)) if middleware else self._answer
         )
 
     def _sources(self) -> list[Any]:
@@ -193,9 +194,9 @@ class ASyncApp:
         try:
             if self._hosts.active:
                 self._hosts.check(scope)
-            match = self.router.match(_path(scope), scope["method"])
+            match = self.router.match(path_of(scope), scope["method"])
         except HTTPException as refusal:
-            elsewhere = self.router.other_slash(_path(scope), scope["method"]) if type(refusal) is NotFound else None
+            elsewhere = self.router.other_slash(path_of(scope), scope["method"]) if type(refusal) is NotFound else None
             if elsewhere is not None:
                 query = scope["query_string"].decode("latin-1")
                 await RedirectResponse(f"{elsewhere}?{query}" if query else elsewhere)(scope, receive, send)
@@ -204,7 +205,7 @@ class ASyncApp:
             await serve_http(self._unrouted, exchange, refusal)
             return
         if match.mount is not None:
-            await self._mounted(match.mount, self._below(scope, match.mount, match.prefix), receive, send)
+            await serve_mounted(match.mount.app, self._below(scope, match.mount, match.prefix), receive, send)
             return
         if match.allow:
             allow = ", ".join(match.allow)
@@ -215,29 +216,12 @@ class ASyncApp:
         scope["path_params"] = match.params
         await serve_http(operation, exchange)
 
-    def _below(self, scope: Scope, mount: Mount, prefix: str) -> Scope:
-        """
-        The scope of a mounted application, with the state that its own lifespan gave.
-
-        What a Starlette around us left for its `url_for()` is taken away: that one does not know our mounts.
-        """
-        below = {key: value for key, value in scope.items() if key not in ("router", "app_root_path")}
-        below["root_path"] = scope.get("root_path", "") + prefix
-        below["state"] = {**scope.get("state", {}), **self._lifespan.mounted.get(id(mount.app), {})}
-        return below
-
-    async def _mounted(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await mount.app(scope, receive, send)
-        except StarletteHTTPException as refusal:  # Starlette's static files leave their 404 to whoever mounts them
-            await problem_of(refusal)(scope, receive, send)
-
     def _websocket(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         transport = None
         try:
             if self._hosts.active:
                 self._hosts.check(scope)
-            match = self.router.match_websocket(_path(scope))
+            match = self.router.match_websocket(path_of(scope))
             if match.mount is not None:
                 return match.mount.app(self._below(scope, match.mount, match.prefix), receive, send)
             operation = match.target
@@ -258,9 +242,12 @@ class ASyncApp:
         scope["path_params"] = match.params
         return serve_websocket(operation, exchange, lambda: self._admission.leave(group))
 
+    def _below(self, scope: Scope, mount: Mount, prefix: str) -> Scope:
+        return scope_below(scope, prefix, self._lifespan.mounted.get(id(mount.app), {}))
+
     def _transport(self, scope: Scope, receive: Receive, send: Send) -> Transport:
         transport = transport_of(scope, receive, send)
-        return transport if self._refusals is None else witnessed(transport, scope, _path(scope), self._refusals)
+        return transport if self._refusals is None else witnessed(transport, scope, path_of(scope), self._refusals)
 
     @property
     def hub(self) -> Hub:
@@ -329,16 +316,7 @@ class ASyncApp:
         """
         if self._templates is None:
             raise ConfigurationError("render_template() needs ASyncApp(template_dir=…)")
-        return str(self._templates.get_template(name).render(**context))
-
-
-def _path(scope: Scope) -> str:
-    """The path below `root_path` (ASGI: `path` includes it)."""
-    path: str = scope["path"]
-    root = scope.get("root_path", "")
-    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
-        return path[len(root) :] or "/"
-    return path
+        return self._templates.render(name, context)
 
 
 def _listed(name: str, given: object) -> list[Any]:
@@ -348,48 +326,10 @@ def _listed(name: str, given: object) -> list[Any]:
     return list(given)
 
 
-def _wrapped(app: ASGIApp, middleware: Sequence[Any]) -> ASGIApp:
-    for entry in reversed(middleware):
-        if callable(entry):
-            app = entry(app)
-        else:
-            factory, *rest = entry
-            options = rest[-1] if rest else {}
-            positional = rest[0] if len(rest) == 2 else ()
-            app = factory(app, *positional, **options)
-    return app
-
-
 def _schema_routes(url: str, reference: Callable[[], Reference]) -> list[Route]:
     from .schema.endpoints import schema_routes
 
     return schema_routes(url, reference)
-
-
-def _static_files(directory: str | os.PathLike[str]) -> ASGIApp:
-    from starlette.staticfiles import StaticFiles
-
-    try:
-        return StaticFiles(directory=directory)
-    except RuntimeError:
-        raise ConfigurationError(
-            f"static_dir {str(directory)!r} is no folder; a relative one is below {os.getcwd()}"
-        ) from None
-
-
-def _templates(directory: str | os.PathLike[str] | None, app: ASyncApp, static_url: str) -> Any:
-    if directory is None:
-        return None
-    try:
-        from starlette.templating import Jinja2Templates
-    except ImportError:
-        raise ConfigurationError("template_dir needs Jinja: pip install 'apistar[templates]'") from None
-    if not os.path.isdir(directory):
-        raise ConfigurationError(f"template_dir {str(directory)!r} is no folder; a relative one is below {os.getcwd()}")
-    environment = Jinja2Templates(directory=directory).env
-    environment.globals["app"] = app
-    environment.globals["static_url"] = lambda path: f"{static_url.rstrip('/')}/{str(path).lstrip('/')}"
-    return environment
 
 
 def _ignore(_ending: object) -> None:

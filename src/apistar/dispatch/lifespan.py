@@ -11,15 +11,17 @@ Source: the ASGI specification, "Lifespan" 2.0.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..injector import Injector
+from ..exceptions import ConfigurationError
+from ..injector import Injector, name_of, where
 from ..types import ASGIApp, Receive, Scope, Send
-from .mounted import mounted_lifespan
+from .mounted_lifespan import mounted_lifespan
 
 if TYPE_CHECKING:
     from ..channels import Hub
@@ -37,6 +39,9 @@ class Lifespan(Generic[App]):
     Attributes:
         state: What every connection shall see of the `lifespan` where no server has it, because none asked.
         mounted: What the lifespan of each mounted application gave as the state of its connections, by its `id()`.
+
+    Raises:
+        ConfigurationError: If `context` gives no context manager.
     """
 
     def __init__(
@@ -47,6 +52,11 @@ class Lifespan(Generic[App]):
         mounts: Iterable[tuple[str, ASGIApp]] = (),
         hub: Callable[[], Hub | None] = lambda: None,
     ) -> None:
+        if inspect.isasyncgenfunction(context) or inspect.iscoroutinefunction(context):
+            raise ConfigurationError(
+                f"lifespan {name_of(context)} ({where(context)}) gives no context manager; let it yield once, and "
+                "put @contextlib.asynccontextmanager above it"
+            )
         self.state: Mapping[str, Any] = {}
         self.mounted: dict[int, Mapping[str, Any]] = {}
         self._app = app

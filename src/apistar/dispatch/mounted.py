@@ -1,75 +1,44 @@
 """
-The lifespan of a mounted application, which no server knows of.
+Serving what is mounted: an ASGI application below a prefix.
 
-An application that raises, or that answers with something else, does not have a lifespan and is mounted all the same.
-
-Source: the ASGI specification, "Lifespan" 2.0.
+Source: the ASGI specification, "HTTP & WebSocket": `path` includes `root_path`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from ..types import ASGIApp, Event
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from ..http.responses import problem_of
+from ..types import ASGIApp, Receive, Scope, Send
 
 
-class MountedLifespanFailed(RuntimeError):
-    """A mounted application said that its start-up or shutdown failed."""
+def path_of(scope: Scope) -> str:
+    """The path below `root_path`, by which a route is found."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
+        return path[len(root) :] or "/"
+    return path
 
 
-@asynccontextmanager
-async def mounted_lifespan(app: ASGIApp, prefix: str) -> AsyncIterator[dict[str, Any]]:
+def scope_below(scope: Scope, prefix: str, state: Mapping[str, Any]) -> Scope:
     """
-    Start an application, and shut it down on leaving; gives the state of its connections.
+    The scope of an application that is mounted at `prefix`, with the state that its own lifespan gave.
 
-    Raises:
-        MountedLifespanFailed: If it says so.
+    What a Starlette around us left for its `url_for()` is taken away: that one does not know our mounts.
     """
-    state: dict[str, Any] = {}
-    inbox: asyncio.Queue[Event] = asyncio.Queue()
-    answers: asyncio.Queue[Event] = asyncio.Queue()
+    below = {key: value for key, value in scope.items() if key not in ("router", "app_root_path")}
+    below["root_path"] = scope.get("root_path", "") + prefix
+    below["state"] = {**scope.get("state", {}), **state}
+    return below
 
-    async def send(event: Event) -> None:
-        if not event["type"].startswith("lifespan."):
-            raise RuntimeError(f"ASGI event {event['type']!r} does not belong to a lifespan")
-        answers.put_nowait(event)
 
-    async def run() -> None:
-        # In a task of its own: what it sets in its context, and its cancel scopes, are its own.
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
-        await app(scope, receive, send)
-
-    async def receive() -> Event:
-        return await inbox.get()
-
-    async def ask(what: str) -> bool:
-        """Whether it answered; otherwise it has ended."""
-        inbox.put_nowait({"type": f"lifespan.{what}"})
-        answer = asyncio.ensure_future(answers.get())
-        try:
-            await asyncio.wait({answer, task}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and answers.empty():
-                return False
-            event = await answer
-        finally:
-            answer.cancel()
-        if event["type"] == f"lifespan.{what}.failed":
-            raise MountedLifespanFailed(f"the {what} of {prefix} failed: {event.get('message', '')}")
-        return True
-
-    task = asyncio.get_running_loop().create_task(run(), name=f"apistar: lifespan of {prefix}")
+async def serve_mounted(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one request with a mounted application."""
     try:
-        if await ask("startup"):
-            yield state
-            if await ask("shutdown"):
-                await asyncio.wait({task})
-        else:
-            yield state
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # an application without lifespan may say so by raising
+        await app(scope, receive, send)
+    except StarletteHTTPException as refusal:  # Starlette's static files leave their 404 to whoever mounts them
+        await problem_of(refusal)(scope, receive, send)
