@@ -475,7 +475,7 @@ def test_msgpack_is_spoken_when_the_client_asks_for_it() -> None:
         (None, "testserver", True),
         ("http://testserver", "testserver", True),
         ("http://testserver:80", "testserver", True),
-        ("https://testserver", "testserver", True),
+        ("https://testserver", "testserver", False),
         ("http://TESTSERVER", "testserver", True),
         ("http://testserver:8000", "testserver:8000", True),
         ("http://testserver:8000", "testserver", False),

@@ -77,10 +77,9 @@ SAME = [
     ("wss", "https://a.test:443", "a.test"),
     ("wss", "https://a.test", "a.test:443"),
     ("wss", "https://a.test:8443", "a.test:8443"),
-    # a proxy ended TLS and said nothing about it
-    ("ws", "https://a.test", "a.test"),
-    ("ws", "https://a.test", "a.test:443"),
-    ("ws", "https://a.test:8443", "a.test:8443"),
+    # servers that name the scheme of the request itself
+    ("https", "https://a.test", "a.test"),
+    ("http", "http://a.test", "a.test"),
     # no browser
     ("ws", "", "a.test"),
 ]
@@ -98,8 +97,18 @@ FOREIGN = [
     ("ws", "http://a.test.", "a.test"),
     ("ws", "http://[::1]", "[::2]"),
     ("ws", "http://localhost:8000", "127.0.0.1:8000"),
+    # another scheme
+    ("ws", "https://a.test", "a.test"),
+    ("ws", "https://a.test", "a.test:443"),
+    ("ws", "https://a.test", "a.test:80"),
+    ("ws", "https://a.test:80", "a.test"),
+    ("ws", "https://a.test:8443", "a.test:8443"),
     ("wss", "http://a.test", "a.test"),
+    ("wss", "http://a.test", "a.test:80"),
+    ("wss", "http://a.test", "a.test:443"),
     ("wss", "http://a.test:443", "a.test"),
+    ("ws", "ws://a.test", "a.test"),
+    ("wss", "wss://a.test", "a.test"),
     ("wss", "https://a.test:80", "a.test"),
     ("ws", "null", "a.test"),
     ("ws", "null", "null"),
@@ -123,7 +132,7 @@ def test_page_of_the_same_host_passes(scheme: str, origin: str, host: str) -> No
 
 @pytest.mark.parametrize(("scheme", "origin", "host"), FOREIGN)
 def test_page_of_another_host_is_refused(scheme: str, origin: str, host: str) -> None:
-    with pytest.raises(Forbidden, match="may not be opened from another site"):
+    with pytest.raises(Forbidden, match="is not this server's own"):
         OriginCheck([]).check(scope_of(scheme, origin=origin, host=host))
 
 
@@ -181,15 +190,51 @@ def test_one_string_is_no_list() -> None:
         ASyncApp([], allowed_hosts="b.test")
 
 
-def test_refusal_says_in_the_log_what_was_compared(caplog: pytest.LogCaptureFixture) -> None:
+YOURS = "if that page is yours, list it in allowed_origins="
+
+
+@pytest.mark.parametrize(
+    ("scheme", "origin", "host", "said"),
+    [
+        (
+            "ws",
+            "https://shop.test\n",
+            "127.0.0.1:8000",
+            "origin 'https://shop.test\\n' is not this server's own, 'http://127.0.0.1:8000'; "
+            f"{YOURS}['https://shop.test\\n'], or let the proxy in front pass the Host header on",
+        ),
+        (
+            "ws",
+            "https://shop.test",
+            "shop.test:443",
+            "origin 'https://shop.test' is not this server's own, 'http://shop.test:443'; "
+            f"{YOURS}['https://shop.test'], or let the proxy that ends TLS send "
+            "X-Forwarded-Proto, and trust it with --forwarded-allow-ips",
+        ),
+        (
+            "wss",
+            "http://shop.test",
+            "shop.test",
+            f"origin 'http://shop.test' is not this server's own, 'https://shop.test'; {YOURS}['http://shop.test'], "
+            "or serve it with https as well",
+        ),
+        ("wss", "null", "shop.test", "origin 'null' is not this server's own, 'https://shop.test'"),
+    ],
+)
+def test_refusal_says_what_was_compared_and_what_mends_it(
+    caplog: pytest.LogCaptureFixture, scheme: str, origin: str, host: str, said: str
+) -> None:
     caplog.set_level(logging.INFO, "apistar")
-    with pytest.raises(Forbidden):
-        OriginCheck([]).check(scope_of(origin="https://shop.test\n", host="127.0.0.1:8000"))
-    (record,) = caplog.records
-    assert record.getMessage() == (
-        "refused a WebSocket from origin 'https://shop.test\\n', since its host is '127.0.0.1:8000'; if that is your "
-        "own page, list it in allowed_origins, or have the proxy pass the Host header"
-    )
+    with pytest.raises(Forbidden) as refused:
+        OriginCheck([]).check(scope_of(scheme, origin=origin, host=host))
+    assert refused.value.detail == said
+    assert [record.getMessage() for record in caplog.records] == [f"refused a WebSocket: {said}"]
+
+
+def test_refusal_repeats_so_much_of_the_headers_and_no_more() -> None:
+    with pytest.raises(Forbidden) as refused:
+        OriginCheck([]).check(scope_of(origin="http://" + "x" * 10_000, host="y" * 10_000))
+    assert len(str(refused.value)) < 1_000
 
 
 def forwarded(app: ASGIApp) -> ASGIApp:
@@ -200,7 +245,12 @@ def forwarded(app: ASGIApp) -> ASGIApp:
 
 @pytest.mark.parametrize(
     ("proto", "origin", "status"),
-    [("https", "https://a.test", 101), ("https", "http://a.test", 403), ("http", "http://a.test", 101)],
+    [
+        ("https", "https://a.test", 101),
+        ("https", "http://a.test", 403),
+        ("http", "http://a.test", 101),
+        ("http", "https://a.test", 403),
+    ],
 )
 def test_proxy_that_says_https_makes_the_connection_secure(proto: str, origin: str, status: int) -> None:
     app = forwarded(ASyncApp([Route("/ws", handler=echo)]))

@@ -4,9 +4,12 @@ Rows 1, 23 and 26 of the threats: foreign origins, subprotocols that nobody offe
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pytest
 
-from tests.server.processes import ServerProcess
+from tests.server.processes import UVICORN, ServerProcess, serving
 from tests.server.wire import TEXT, handshake, is_closed, read_answer, read_close, read_frame, upgrade
 from tests.threats.watch import MIB, assert_alive, bounded, witness
 from tests.transports.wire import frame
@@ -56,13 +59,53 @@ def test_page_of_another_site_that_is_told_no_has_its_frames_ignored(ours: Serve
         (b"localhost:80", b"http://localhost"),
         (b"localhost:8000", b"http://localhost:8000"),
         (b"[::1]:8000", b"http://[::1]:8000"),
-        (b"localhost", b"https://localhost"),  # behind a proxy that ends TLS and says nothing of it
     ],
 )
 def test_page_of_the_same_site_is_served(ours: ServerProcess, host: bytes, origin: bytes) -> None:
     with ours.connect() as client:
         client.sendall(handshake(b"/echo", b"Origin: " + origin, host=host))
         assert read_answer(client).status == 101
+
+
+@pytest.fixture(scope="module", params=["native", "asgi"])
+def carried(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ours: ServerProcess
+) -> Iterator[ServerProcess]:
+    """Our application on our protocol class, and on one that knows ASGI alone."""
+    if request.param == "native":
+        yield ours
+        return
+    folder = tmp_path_factory.mktemp("asgi")
+    with serving(folder, "tests.threats.app:app", UVICORN, http="h11", ws="websockets-sansio") as process:
+        yield process
+
+
+PROXIED = b"X-Forwarded-Proto: https"
+
+
+@pytest.mark.parametrize(
+    ("origin", "lines", "expected"),
+    [
+        (b"http://localhost", (), None),
+        (b"https://localhost", (), "http://localhost"),
+        (b"https://localhost", (PROXIED,), None),
+        (b"http://localhost", (PROXIED,), "https://localhost"),
+    ],
+)
+def test_scheme_of_the_page_is_the_scheme_of_the_socket(
+    carried: ServerProcess, origin: bytes, lines: tuple[bytes, ...], expected: str | None
+) -> None:
+    with carried.connect() as client:
+        client.sendall(handshake(b"/echo", b"Origin: " + origin, *lines))
+        answer = read_answer(client)
+        if expected is None:
+            assert answer.status == 101
+            return
+        assert answer.status == 403
+        problem = json.loads(answer.body)
+        said = f"origin {origin.decode()!r} is not this server's own, {expected!r}; if that page is yours, list it in "
+        assert problem["detail"].startswith(f"{said}allowed_origins=[{origin.decode()!r}], or ")
+        assert is_closed(client)
 
 
 # Row 23: subprotocols

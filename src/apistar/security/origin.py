@@ -2,12 +2,13 @@
 Cross-site WebSocket hijacking: a browser's `Origin` must be ours.
 
 Browsers send cookies with every handshake and no same-origin policy stops them; the `Origin` tells who opened the
-socket. It passes if it is listed in `allowed_origins` to the letter, or if its host and port are those of `Host`.
-The scheme must be as safe as the connection's own: `http` pages do not open `wss` sockets. (`https` pages pass where
-the connection looks like `ws`: behind a proxy that ends TLS the scheme is the proxy's word.)
+socket. It passes if it is, to the letter, the origin of the request itself (`http` or `https` as the socket is `ws` or
+`wss`, then `Host`), or one of `allowed_origins`. A port that the scheme has anyway counts as left out (RFC 6454 §4).
 A client that sends no `Origin` is no browser and passes.
 
-An application behind a proxy that does not pass `Host` on sees another name than the browser; the log says so.
+The scheme is the server's word, after it has believed the `X-Forwarded-Proto` of a listed proxy. An application behind
+a proxy that ends TLS or renames the host without saying so sees another origin than the browser does; answer and log
+say what was compared and how to mend it.
 
 Sources: RFC 6455 §4.2.2 and §10.2, RFC 6454.
 """
@@ -50,20 +51,34 @@ class OriginCheck:
         origin = only_header(scope, b"origin").lower()
         if not origin or _plain(origin) in self._allowed:
             return
+        scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
         host = only_header(scope, b"host").lower()
-        scheme, separator, authority = origin.partition("://")
-        if separator and scheme in _DEFAULT_PORTS and not (scheme == "http" and scope.get("scheme") == "wss"):
-            ours = _DEFAULT_PORTS["https" if scope.get("scheme") == "wss" else "http"]
-            authority = authority.removesuffix(_DEFAULT_PORTS[scheme])
-            if authority and authority in (host.removesuffix(ours), host.removesuffix(_DEFAULT_PORTS[scheme])):
-                return
-        logger.info(
-            "refused a WebSocket from origin %a, since its host is %a; if that is your own page, list it in "
-            "allowed_origins, or have the proxy pass the Host header",
-            origin[:QUOTED_LIMIT],
-            host[:QUOTED_LIMIT],
-        )
-        raise Forbidden("this WebSocket may not be opened from another site")
+        expected = _plain(f"{scheme}://{host}")
+        if host and _plain(origin) == expected:
+            return
+        detail = _detail(origin, expected)
+        logger.info("refused a WebSocket: %s", detail)
+        raise Forbidden(detail)
+
+
+def _detail(origin: str, expected: str) -> str:
+    """What came, what was expected, and what mends it where the page is the reader's own."""
+    shown = ascii(origin[:QUOTED_LIMIT])
+    text = f"origin {shown} is not this server's own, {expected[:QUOTED_LIMIT]!a}"
+    if "://" not in origin:
+        return text
+    text += f"; if that page is yours, list it in allowed_origins=[{shown}], or "
+    if _without_port(origin) != _without_port(expected):
+        return text + "let the proxy in front pass the Host header on"
+    if expected.startswith("https:"):
+        return text + "serve it with https as well"
+    return text + "let the proxy that ends TLS send X-Forwarded-Proto, and trust it with --forwarded-allow-ips"
+
+
+def _without_port(origin: str) -> str:
+    """Host and port, without a port that either scheme has anyway."""
+    authority = origin.partition("://")[2]
+    return authority.removesuffix(":80").removesuffix(":443")
 
 
 def _plain(origin: str) -> str:
