@@ -81,7 +81,7 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
             "drop_oldest",
         }
     ),
-    "apistar.server": frozenset({"WebSocketProtocol", "run"}),
+    "apistar.server": frozenset({"HTTPProtocol", "WebSocketProtocol", "run"}),
 }
 
 EXCEPTIONS: Final = frozenset(

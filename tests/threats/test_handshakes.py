@@ -13,10 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.processes import LIMITS, UVICORN, ServerProcess, serving, wait_for
+from tests.server.processes import LIMITS, ServerProcess, serving, wait_for
 from tests.server.wire import (
     HEADERS,
-    KEY,
     TEXT,
     frame,
     handshake,
@@ -26,9 +25,8 @@ from tests.server.wire import (
     read_to_end,
     upgrade,
 )
+from tests.threats.openings import BODIES_AND_METHODS, BROKEN_HANDSHAKES, BROKEN_OFFERS, FORBIDDEN_LINES, PIPELINED
 from tests.threats.watch import MIB, assert_alive
-
-PIPELINED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +34,6 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose handshakes may take half a second, and which takes three sockets."""
     limits = {"handshake_timeout_s": 0.5, "max_connections": 3}
     with serving(tmp_path_factory.mktemp("short"), "tests.server.apps:bare", LIMITS, limits=limits) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """uvicorn's own HTTP class with our WebSocket class."""
-    options = {"ws": "apistar.server:WebSocketProtocol", "http": "httptools"}
-    with serving(tmp_path_factory.mktemp("plain"), "tests.server.apps:bare", UVICORN, **options) as process:
         yield process
 
 
@@ -60,42 +50,10 @@ def status_of(server: ServerProcess, request: bytes) -> int:
 # Row 10: characters
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"X: a\0b",
-        b"X: a\rb",
-        b"X: a\r\n b",
-        b"X: a\r\n\tb",
-        b"X: a\nY: b",
-        b"X: a\x0bb",
-        b"X: a\x0cb",
-        b"X: a\x1cb",
-        b"X: a\x1db",
-        b"X: a\x1eb",
-        b"X: a\x7fb",
-        b"X: a\x85b",
-        b"X: a\xc2\x85b",
-        b"X: a\xe2\x80\xa8b",
-        b"X : a",
-        b"X\t: a",
-        b"X",
-        b": a",
-        b"X\xe9: a",
-        b"Sec-WebSocket-Protocol: caf\xc3\xa9",
-        b"Sec-WebSocket-Protocol: caf\xe9",
-        b"Sec-WebSocket-Extensions: caf\xc3\xa9",
-    ],
-)
+@pytest.mark.parametrize("line", FORBIDDEN_LINES)
 def test_client_with_forbidden_characters_gets_400(server: ServerProcess, line: bytes) -> None:
     assert status_of(server, handshake(b"/echo", line)) == 400
     assert_alive(server)
-
-
-@pytest.mark.parametrize("line", [b"X: a\x85b", b"X: a\xe2\x80\xa8b", b"Sec-WebSocket-Protocol: caf\xc3\xa9"])
-def test_client_with_forbidden_characters_gets_400_from_plain_uvicorn(plain: ServerProcess, line: bytes) -> None:
-    assert status_of(plain, handshake(b"/echo", line)) == 400
-    assert_alive(plain)
 
 
 @pytest.mark.parametrize(
@@ -114,23 +72,7 @@ def test_client_may_send_utf8_in_other_headers(server: ServerProcess) -> None:
 # Row 11: smuggling
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        handshake(b"/echo", b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
-        handshake(b"/echo", b"Content-Length: 3", b"Content-Length: 3") + b"abc",
-        handshake(b"/echo", b"Content-Length: 3", b"Content-Length: 4") + b"abc",
-        handshake(b"/echo", b"Content-Length: +3") + b"abc",
-        handshake(b"/echo", b"Content-Length: 3, 3") + b"abc",
-        handshake(b"/echo", b"Content-Length: 0x3") + b"abc",
-        handshake(b"/echo", b"Content-Length: 3") + b"abc",
-        handshake(b"/echo", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
-        handshake(b"/echo", b"Transfer-Encoding: identity"),
-        handshake(b"/echo", method=b"POST"),
-        handshake(b"/echo", b"Content-Length: 3", method=b"POST") + b"abc",
-        handshake(b"/echo", method=b"HEAD"),
-    ],
-)
+@pytest.mark.parametrize("request_", BODIES_AND_METHODS)
 def test_client_with_a_body_or_another_method_gets_400(server: ServerProcess, request_: bytes) -> None:
     assert status_of(server, request_) == 400
     assert_alive(server)
@@ -179,35 +121,7 @@ def test_upgrade_without_connection_upgrade_stays_http(server: ServerProcess) ->
 # Row 12: version, Host, key
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        handshake(version=b"HTTP/1.0"),
-        handshake(version=b"HTTP/2.0"),
-        handshake(version=b"HTTP/1.2"),
-        handshake(without=b"Host"),
-        handshake(b"/echo", b"Host: localhost"),
-        handshake(b"/echo", b"host: other"),
-        handshake(host=b""),
-        handshake(host=b"a.b/c?"),
-        handshake(host=b"a b"),
-        handshake(host=b"a@b"),
-        handshake(host=b"a:b"),
-        handshake(host=b"a, b"[:1] + b"\\"),
-        handshake(host=b"[::1"),
-        handshake(without=b"Sec-WebSocket-Key"),
-        handshake(sec_websocket_key=b""),
-        handshake(sec_websocket_key=b"c2hvcnQ="),
-        handshake(sec_websocket_key=KEY[:-2] + b"=="[:1]),
-        handshake(sec_websocket_key=KEY[:-3] + b"R=="),
-        handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ!="),
-        handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ\xc3="),
-        handshake(sec_websocket_key=KEY + KEY),
-        handshake(b"/echo", b"Sec-WebSocket-Key: " + KEY),
-        handshake(b"/echo", b"Sec-WebSocket-Version: 13"),
-        handshake(b"/echo", b"Origin: http://a", b"Origin: http://b"),
-    ],
-)
+@pytest.mark.parametrize("request_", BROKEN_HANDSHAKES)
 def test_client_with_a_broken_handshake_gets_400(server: ServerProcess, request_: bytes) -> None:
     assert status_of(server, request_) == 400
     assert_alive(server)
@@ -250,31 +164,6 @@ def test_plain_request_of_http_1_0_needs_no_host(server: ServerProcess) -> None:
 def test_client_with_a_large_header_gets_431(server: ServerProcess) -> None:
     assert status_of(server, handshake(b"/echo", b"X: " + b"a" * 17_000)) == 431
     assert_alive(server)
-
-
-@pytest.mark.parametrize("lines", [[b"X: " + b"a" * 17_000], [b"X: a"] * 130])
-def test_client_with_a_large_head_gets_431_from_plain_uvicorn(plain: ServerProcess, lines: list[bytes]) -> None:
-    """It is not bounded while it comes, but no application sees it."""
-    assert status_of(plain, handshake(b"/echo", *lines)) == 431
-    assert_alive(plain)
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        handshake(without=b"Host"),
-        handshake(b"/echo", b"Host: localhost"),
-        handshake(host=b"a.b/c?"),
-        handshake(sec_websocket_key=b"c2hvcnQ="),
-        handshake(b"/echo", b"Sec-WebSocket-Key: " + KEY),
-        handshake(method=b"POST"),
-        handshake(b"/echo", b"Content-Length: 3") + b"abc",
-        handshake(b"/echo", b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
-    ],
-)
-def test_client_with_a_broken_handshake_gets_400_from_plain_uvicorn(plain: ServerProcess, request_: bytes) -> None:
-    assert status_of(plain, request_) == 400
-    assert_alive(plain)
 
 
 def test_client_with_a_large_target_gets_431(server: ServerProcess) -> None:
@@ -415,13 +304,6 @@ def test_values_of_the_query_are_not_logged(server: ServerProcess) -> None:
     assert "s3cret" not in server.log
 
 
-def test_values_of_the_query_are_not_logged_by_plain_uvicorn(plain: ServerProcess) -> None:
-    with plain.connect() as client:
-        upgrade(client, b"/echo?token=s3cret")
-    plain.wait_for_log(r'"WebSocket /echo\?token=\*\*\*" \[accepted\]')
-    assert "s3cret" not in plain.log
-
-
 @pytest.mark.parametrize(
     "target", [b"/echo/%0a%0dINFO:%1b[31mforged", b"/refuse?%0a=%1b[31m", b"/echo/%c2%85", b"/echo/%e2%80%ae"]
 )
@@ -449,20 +331,7 @@ def test_bad_request_costs_one_line(server: ServerProcess) -> None:
 # Row 23: subprotocols
 
 
-@pytest.mark.parametrize(
-    "offer",
-    [
-        b"",
-        b",",
-        b"chat,",
-        b"chat,,other",
-        b"chat other",
-        b"chat, chat",
-        b"a/b",
-        b'"chat"',
-        b", ".join(b"p%d" % number for number in range(1000)),
-    ],
-)
+@pytest.mark.parametrize("offer", BROKEN_OFFERS)
 def test_client_with_broken_subprotocols_gets_400(server: ServerProcess, offer: bytes) -> None:
     assert status_of(server, handshake(b"/echo", b"Sec-WebSocket-Protocol: " + offer)) == 400
 

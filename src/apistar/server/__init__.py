@@ -1,16 +1,17 @@
-"""The server: `run()`, and the WebSocket protocol class for any uvicorn."""
+"""The server: `run()`, and the protocol classes for any uvicorn."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .http_protocol import HTTPProtocol
     from .serving import run
     from .websocket_protocol import WebSocketProtocol
 
-__all__ = ["WebSocketProtocol", "run"]
+__all__ = ["HTTPProtocol", "WebSocketProtocol", "run"]
 
-_LAZY = {"WebSocketProtocol": "websocket_protocol", "run": "serving"}
+_LAZY = {"HTTPProtocol": "http_protocol", "WebSocketProtocol": "websocket_protocol", "run": "serving"}
 
 
 def __getattr__(name: str) -> object:

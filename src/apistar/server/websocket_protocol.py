@@ -4,7 +4,10 @@
     uvicorn --ws apistar.server:WebSocketProtocol module:app
 
 uvicorn's HTTP classes write the upgrade request out again and call `data_received` with it, once and whole; it is
-parsed here, strictly. Our own HTTP class does not come this way: it makes the `Connection` from what it parsed.
+parsed here, strictly, and what was not written out is asked for (`uvicorn_http.py`). Our own HTTP class does not come
+this way: it makes the `Connection` from what it parsed. With it, the head is bounded while it comes, too:
+
+    uvicorn --http apistar.server:HTTPProtocol --ws apistar.server:WebSocketProtocol module:app
 
 Sources: RFC 9112 §3 and §5 (the lines of a head), RFC 6455 §4.2.
 """
@@ -24,6 +27,7 @@ from .connection import Connection
 from .farewell import Farewell, response_of
 from .handshake import Headers, Refused, check_handshake, too_large
 from .service import service_of
+from .uvicorn_http import answer_and_close, answers_another, early_bytes_of, http_version_of
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -40,6 +44,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._service = service_of(config, server_state, app_state, self._loop)
         self._tcp: asyncio.Transport | None = None
         self._native: NativeTransport | None = None
+        self._before: asyncio.Protocol | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tcp = cast(asyncio.Transport, transport)
@@ -51,12 +56,17 @@ class WebSocketProtocol(asyncio.Protocol):
         tcp, service = self._tcp, self._service
         if tcp is None:
             return
+        http = cast(asyncio.Protocol, tcp.get_protocol())
+        if answers_another(http):
+            self._refuse_behind(http, tcp)
+            return
         try:
             method, target, headers, rest = parse_request(data)
             limits = service.limits
             if len(data) - len(rest) > limits.max_handshake_bytes or len(headers) > limits.max_handshake_headers:
                 raise too_large(limits)
-            handshake = check_handshake(method, target, "1.1", headers, service.server_state.default_headers)
+            version = http_version_of(http)
+            handshake = check_handshake(method, target, version, headers, service.server_state.default_headers)
             service.admit()
         except Refused as refused:
             service.refused(refused, tcp)
@@ -69,6 +79,7 @@ class WebSocketProtocol(asyncio.Protocol):
             service, tcp, handshake, target, headers, get_local_addr(tcp), get_remote_addr(tcp), is_ssl(tcp)
         )
         self._native = connection.transport
+        rest += early_bytes_of(http)
         if rest:
             self._native.data_received(rest)
         self._loop.call_soon(self._hand_over)
@@ -78,15 +89,32 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._tcp is not None and self._native is not None and self._native.ending is None:
             self._tcp.set_protocol(cast(asyncio.BaseProtocol, self._native))
 
-    # What happens in the moment before
+    def _refuse_behind(self, http: asyncio.Protocol, tcp: asyncio.Transport) -> None:
+        """Hear nothing more, and let uvicorn's class send the answer that it owes."""
+        service = self._service
+        service.refused(Refused(400, "an upgrade must wait for the answers to the requests before it"), tcp)
+        self._tcp, self._before = None, http
+        service.connections.add(http)
+        answer_and_close(http)
+
+    # What happens in the moment before, and to a connection that stays with uvicorn's class
 
     def eof_received(self) -> bool | None:
         return self._native.eof_received() if self._native is not None else None
 
+    def pause_writing(self) -> None:
+        if self._before is not None:
+            self._before.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._before is not None:
+            self._before.resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._tcp = None
-        if self._native is not None:
-            self._native.connection_lost(exc)
+        for protocol in (self._native, self._before):
+            if protocol is not None:
+                protocol.connection_lost(exc)
 
 
 def parse_request(data: bytes) -> tuple[bytes, bytes, Headers, bytes]:
