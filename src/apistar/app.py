@@ -285,9 +285,9 @@ class ASyncApp:
         Raises:
             BrokerUnavailable: If the broker does not answer; the sockets of this process are closed all the same.
         """
-        from .channels.hub import Disconnect
+        from .channels.control import Disconnect
 
-        await self.hub.disconnect(Disconnect(member, code, reason))
+        await self.hub.control.disconnect(Disconnect(member, code, reason))
 
     def reference(self) -> Reference:
         """Describe the application: every documented route, as the schema documents show it."""

@@ -24,7 +24,7 @@ from apistar.channels import (
 )
 from apistar.channels import hub as hub_module
 from apistar.channels import topic as topic_module
-from apistar.channels.hub import Disconnect
+from apistar.channels.control import CONTROL, Disconnect
 from apistar.exceptions import BrokerUnavailable, PublicationsLost
 from tests.channels.simulation import Network, socket
 from tests.transports.wire import until
@@ -113,17 +113,17 @@ async def test_member_is_disconnected_in_every_process(network: Network) -> None
     (_, one), (_, other) = network.process(), network.process()
     (here, _), (there, _) = await socket(), await socket()
     async with Room(one, room=1).join(here, member="ann"), Room(other, room=2).join(there, member="ann"):
-        await other.disconnect(Disconnect("ann", 4001, "out", "room:1"))
+        await other.control.disconnect(Disconnect("ann", 4001, "out", "room:1"))
         await until(lambda: here.close_code == 4001, "closed in the other process")
         assert there.close_code is None
-        await one.disconnect(Disconnect("ann"))
+        await one.control.disconnect(Disconnect("ann"))
         await until(lambda: there.close_code == 1008, "closed in the other process")
 
 
 async def test_word_that_is_not_understood_is_logged(network: Network, caplog: pytest.LogCaptureFixture) -> None:
     _, hub = network.process()
-    await hub.listen_to_control()
-    await hub.broker.publish(hub_module.CONTROL, b'{"later":"version"}')
+    await hub.control.listen()
+    await hub.broker.publish(CONTROL, b'{"later":"version"}')
     await until(lambda: "does not understand" in caplog.text, "it is logged")
 
 

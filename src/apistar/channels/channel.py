@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, Pro
 from ..exceptions import ConfigurationError, EncodeError, UnusableTopic, UsageError
 from ..websocket.status import WS_1008_POLICY_VIOLATION
 from .broker import Broker
-from .hub import Disconnect, Hub
+from .control import Disconnect
+from .hub import Hub
 from .joining import Following, Joining
 from .payload import PayloadType
 from .policy import Policy, disconnect
@@ -213,7 +214,7 @@ class Channel(Generic[T]):
 
     async def disconnect(self, *, member: str, code: int = WS_1008_POLICY_VIOLATION, reason: str = "") -> None:
         """Close every socket with which a member joined this topic, in every process."""
-        await self.hub.disconnect(Disconnect(member, code, reason, self.topic))
+        await self.hub.control.disconnect(Disconnect(member, code, reason, self.topic))
 
     @classmethod
     def presence_times(cls) -> Presence | None:

@@ -1,9 +1,9 @@
 """
 The hub: one per application and process, between the broker and the sockets.
 
-It has the topics that are followed here, the sockets that joined, and three things that go on by themselves while
-there is anything to look after: quiet topics are compared with the broker's positions, members are kept alive, and
-`disconnect()` of other processes is listened to. Each is supervised: a fault is logged, and it goes on.
+It has the topics that are followed here, the sockets that joined, and two things that go on by themselves while there
+is anything to look after: quiet topics are compared with the broker's positions, and members are kept alive. Both are
+supervised: a fault is logged, and they go on.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
 from ..exceptions import BrokerError
 from ..observer import Observer
 from ..transports.transport import Capability, Transport
-from ..websocket.status import WS_1008_POLICY_VIOLATION
 from .broker import CHECK_INTERVAL_S, Broker
+from .control import CONTROL, Control
 from .limits import DEFAULT_CHANNEL_LIMITS, ChannelLimits
 from .presence import Roster
 from .records import Health, Presence, PresenceEvent, Publication
-from .subscriber import Seat
 from .topic import Topic
 
 if TYPE_CHECKING:
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger("apistar.channels")
 
-CONTROL: Final = "\x00control"
-"""A topic that no channel can have: topics are printable."""
 PAUSE_S: Final = 1.0
 """After a fault in what goes on by itself."""
 KEEPS_PER_TTL: Final = 3
@@ -50,25 +45,12 @@ class Place(Protocol):
         """Idempotent."""
 
 
-class Disconnect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """
-    Close a member's sockets, in whichever process.
-
-    Attributes:
-        topic: In this one only; all sockets of the member where it is `None`.
-    """
-
-    member: str
-    code: int = WS_1008_POLICY_VIOLATION
-    reason: str = ""
-    topic: str | None = None
-
-
 class Hub:
     """
     Topics, sockets and members of one process.
 
     Attributes:
+        control: Disconnects members, in every process.
         seat: Names this process towards the broker.
         restarts: How often something that goes on by itself had to be started again.
     """
@@ -77,16 +59,15 @@ class Hub:
         self.broker = broker
         self.limits = limits or DEFAULT_CHANNEL_LIMITS
         self.observer = observer
+        self.control = Control(broker, self.close_socket)
         self.seat = secrets.token_hex(8)
         self.restarts = 0
         self._topics: dict[str, Topic] = {}
         self._rosters: dict[str, Roster] = {}
         self._sockets: dict[WebSocket[Any, Any], dict[str, Place]] = {}
-        self._members: dict[str, dict[Seat, None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._loops: list[asyncio.Task[None]] = []
-        self._controlled: asyncio.Task[None] | None = None
         self._shortest_ttl_s = Presence().ttl_s
         self._sooner = asyncio.Event()
         broker.listener = self
@@ -103,12 +84,12 @@ class Hub:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        tasks = [*self._loops, *self._tasks, *([self._controlled] if self._controlled is not None else [])]
+        tasks = [*self._loops, *self._tasks]
         self._loops.clear()
-        self._controlled = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.control.stop()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 for roster in list(self._rosters.values()):
@@ -118,7 +99,6 @@ class Hub:
         self._rosters.clear()
         self._topics.clear()
         self._sockets.clear()
-        self._members.clear()
         await self.broker.close()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -178,14 +158,14 @@ class Hub:
             "topics": len(self._topics),
             "followers": sum(topic.followers for topic in self._topics.values()),
             "sockets": len(self._sockets),
-            "members": len(self._members),
+            "members": len(self.control.members),
         }
 
     # The listener of the broker
 
     def on_publication(self, topic: str, publication: Publication) -> None:
         if topic == CONTROL:
-            self._obey(publication.payload)
+            self.control.obey(publication.payload)
             return
         found = self._topics.get(topic)
         if found is not None:
@@ -286,54 +266,6 @@ class Hub:
         for place in self._sockets.pop(websocket, {}).values():
             place.leave()
 
-    def know_member(self, seat: Seat) -> None:
-        if seat.member is not None:
-            self._members.setdefault(seat.member, {})[seat] = None
-
-    def forget_member(self, seat: Seat) -> None:
-        seats = self._members.get(seat.member or "")
-        if seats is not None:
-            seats.pop(seat, None)
-            if not seats:
-                del self._members[seat.member or ""]
-
     def close_socket(self, websocket: WebSocket[Any, Any], code: int, reason: str) -> None:
         """Close a socket in the background."""
         self.spawn(websocket.close(code, reason), "closing a socket")
-
-    # Disconnecting members
-
-    async def listen_to_control(self) -> None:
-        """Subscribe to what other processes say; once."""
-        if self._controlled is None or (self._controlled.done() and _failed(self._controlled)):
-            self._controlled = asyncio.get_running_loop().create_task(self.broker.subscribe(CONTROL))
-        await asyncio.shield(self._controlled)
-
-    async def disconnect(self, order: Disconnect) -> None:
-        """
-        Close a member's sockets in every process.
-
-        Raises:
-            BrokerUnavailable: If the broker does not answer; sockets of this process are closed all the same.
-        """
-        self._execute(order)
-        await self.broker.publish(CONTROL, msgspec.json.encode(order))
-
-    def _obey(self, payload: bytes) -> None:
-        try:
-            self._execute(msgspec.json.decode(payload, type=Disconnect))
-        except msgspec.MsgspecError:
-            log.exception("channels: another process said something that this one does not understand")
-
-    def _execute(self, order: Disconnect) -> None:
-        sockets = {
-            seat.websocket: None
-            for seat in self._members.get(order.member, ())
-            if order.topic is None or seat.topic.name == order.topic
-        }
-        for websocket in sockets:
-            self.close_socket(websocket, order.code, order.reason)
-
-
-def _failed(task: asyncio.Task[None]) -> bool:
-    return task.cancelled() or task.exception() is not None

@@ -102,11 +102,11 @@ class Joining:
             self._opened = True
             outlet_of(websocket)  # it may have ended meanwhile
             if times is not None and self._member is not None:
-                await hub.listen_to_control()
+                await hub.control.listen()
                 await hub.roster(channel.topic, times).enter(self._member)
                 self._entered = True
                 outlet_of(websocket)
-                hub.know_member(seat)
+                hub.control.know(seat)
             await begin(topic, channel, seat, self._since)
             outlet_of(websocket)
         except BaseException:
@@ -128,7 +128,7 @@ class Joining:
         if self._opened:
             self._opened = False
             seat.topic.remove(seat)
-            hub.forget_member(seat)
+            hub.control.forget(seat)
             seat.topic.close()
         times = channel.presence_times()
         if self._entered and self._member is not None and times is not None:
