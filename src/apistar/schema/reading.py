@@ -7,7 +7,6 @@ its handler returns or its WebSocket carries is what a client gets; docstrings a
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,20 +14,17 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar, cast
 
-import msgspec
-
 from ..components.body import BodyInfo
-from ..components.parameters import ParameterInfo
 from ..injector import Component, Plan, Step
 from ..injector.provider import ProviderRecipe
-from ..injector.signature import optional_of, unwrapped
+from ..injector.signature import unwrapped
 from ..limits import Limits
 from ..messages.docstring import Docstring, parse
 from ..messages.message_types import MessageTypes
-from ..messages.spelling import strip
 from ..routing import Entry, MountEntry, RouteKind
 from .contents import Types, may_be_empty, messages_of, request_body, response_of, subprotocols_of
 from .outcomes import Outcomes, forget_sources, outcomes_of
+from .parameters import parameter_denials, parameters_of
 from .reference import (
     Channel,
     Documentation,
@@ -39,7 +35,7 @@ from .reference import (
     Reference,
     SecurityScheme,
 )
-from .topics import channels_of, endings_of, topics_of
+from .topics import endings_of, topics_of
 
 
 class Hooks(Protocol):
@@ -117,7 +113,7 @@ class _Reader:
         facts = [_Facts(docstring, outcomes_of(route.handler, docstring, websocket)), *map(self._facts_of, before)]
         outcomes = [fact.outcomes for fact in facts]
         documentation = self._documentation(entry, docstring)
-        parameters = self._parameters(steps, [fact.docstring for fact in facts], entry)
+        parameters = parameters_of(self.types, steps, [fact.docstring for fact in facts], entry.path)
         security = self._security(steps)
         if websocket:
             channel = self._channel(entry, documentation, parameters, outcomes, security)
@@ -149,7 +145,7 @@ class _Reader:
         outcomes: Sequence[Outcomes],
         security: tuple[str, ...],
     ) -> HTTPOperation:
-        denials = [*_parameter_denials(parameters), *(denial for found in outcomes for denial in found.denials)]
+        denials = [*parameter_denials(parameters), *(denial for found in outcomes for denial in found.denials)]
         if body is not None:
             limit = entry.target.limits.max_message_bytes
             denials.append(Outcome(413, f"the body is larger than {limit} bytes"))
@@ -182,7 +178,7 @@ class _Reader:
         compiled = entry.target
         limits, messages = compiled.limits, compiled.messages
         generator = inspect.isasyncgenfunction(unwrapped(entry.route.handler))
-        denials = [*_parameter_denials(parameters), Outcome(403, "the Origin of the browser is not allowed")]
+        denials = [*parameter_denials(parameters), Outcome(403, "the Origin of the browser is not allowed")]
         if limits.max_connections is not None:
             denials.append(Outcome(503, f"the server has its {limits.max_connections} connections"))
         closes = [
@@ -221,44 +217,6 @@ class _Reader:
             found, docstring.summary, docstring.description, deprecated, (includes,) if includes else ()
         )
 
-    def _parameters(
-        self, steps: Sequence[tuple[Step, bool]], docstrings: Iterable[Docstring], entry: Entry[T]
-    ) -> tuple[Parameter, ...]:
-        described: dict[str, str] = {}
-        for docstring in docstrings:
-            for name, text in docstring.entries.get("Args", {}).items():
-                described.setdefault(name.replace("_", "-").lower(), text)
-        found: dict[tuple[str, str], tuple[ParameterInfo, bool]] = {}
-        for step, on_demand in steps:
-            if isinstance(info := step.about, ParameterInfo):
-                _, required = found.get((info.place, info.name), (info, False))
-                found[info.place, info.name] = (info, required or (info.required and not on_demand))
-        for channel in channels_of(steps):
-            for name in channel.takes:
-                if name not in channel.missing:
-                    found.setdefault(("path", name), (ParameterInfo(name, "path", str, required=True), True))
-        return tuple(
-            self._parameter(info, required, described.get(info.name.replace("_", "-").lower(), ""), entry)
-            for info, required in found.values()
-        )
-
-    def _parameter(self, info: ParameterInfo, required: bool, description: str, entry: Entry[T]) -> Parameter:
-        extra: dict[str, object] = {}
-        if info.default is not inspect.Parameter.empty and info.default is not None:
-            with contextlib.suppress(TypeError, ValueError):  # a default that has no JSON form is not shown
-                extra["default"] = msgspec.to_builtins(info.default, str_keys=True)
-        schema = self.types.incoming(_written(info.annotation), **extra)
-        in_path = info.place == "path"
-        return Parameter(
-            info.name,
-            info.place,
-            schema,
-            required or in_path,
-            description,
-            converted=in_path and _may_not_fit(info.annotation),
-            rest=any(segment.rest and segment.text == info.name for segment in entry.path.segments),
-        )
-
     def _security(self, steps: Sequence[tuple[Step, bool]]) -> tuple[str, ...]:
         names: dict[str, None] = {}
         for step, _ in steps:
@@ -288,19 +246,6 @@ def _component_of(step: Step) -> Component | None:
     return owner if isinstance(owner, Component) else None
 
 
-def _may_not_fit(annotation: object) -> bool:
-    """Whether some texts are no value of a type."""
-    limits = ("pattern", "min_length", "max_length")
-    constraints = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, msgspec.Meta)]
-    limited = any(getattr(meta, limit) is not None for meta in constraints for limit in limits)
-    return strip(annotation) is not str or limited
-
-
-def _written(annotation: object) -> object:
-    """The type of a parameter that is there: nothing on the wire says `None`."""
-    return optional_of(annotation) or annotation
-
-
 def _candidates(name: str, method: str) -> Iterator[str]:
     yield name
     yield f"{name}.{method}"
@@ -308,13 +253,6 @@ def _candidates(name: str, method: str) -> Iterator[str]:
     while True:
         yield f"{name}.{number}"
         number += 1
-
-
-def _parameter_denials(parameters: Sequence[Parameter]) -> Iterator[Outcome]:
-    if any(parameter.place != "path" for parameter in parameters):
-        yield Outcome(400, "a parameter is missing or does not fit its type")
-    if any(parameter.place == "path" and parameter.converted for parameter in parameters):
-        yield Outcome(404, "a parameter of the path does not fit its type")
 
 
 def _merged(outcomes: Iterable[Outcome], text: Callable[[int], str]) -> tuple[Outcome, ...]:
