@@ -120,6 +120,9 @@ class Users:
 async def takes_starlettes(ws: StarletteWebSocket) -> None: ...
 
 
+async def forgets_the_annotation(ws) -> None: ...  # type: ignore[no-untyped-def]
+
+
 async def takes_a_mapping(order: dict[str, int]) -> None: ...
 
 
@@ -136,6 +139,10 @@ async def takes_a_channel_without_topic(ws: WebSocket, channel: Untitled) -> Non
         (sync_ticks, r"sync_ticks \(.*\) is a sync generator; write `async def` for a WebSocket that sends"),
         (Users.list, r"Users\.list \(.*\) is a method without its object; give that of an instance, Users\(\)\.list"),
         (takes_starlettes, "parameter 'ws' is Starlette's WebSocket; import it from apistar"),
+        (
+            forgets_the_annotation,
+            "parameter 'ws' has no annotation; write `ws: WebSocket`, or `ws: str` if a query parameter is meant",
+        ),
         (takes_a_mapping, r"for the body of a request write http\.Body\[dict\[str, int\]\]"),
         (takes_a_channel_without_topic, 'Untitled has no topic; write topic = "room:{room}" in its class'),
     ],
@@ -149,6 +156,20 @@ def test_handler_that_cannot_be_is_refused_at_start_up(handler: Any, sentence: s
 def test_options_that_are_lists_say_so(option: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{option} must be a list, not Users; write {option}=\[…\]"):
         ASyncApp([], **{option: Users})  # type: ignore[arg-type]
+
+
+def test_hook_that_forgets_an_annotation_is_refused_at_start_up() -> None:
+    class Hook:
+        def on_response(self, response):  # type: ignore[no-untyped-def]
+            raise AssertionError("never called")
+
+    with pytest.raises(ConfigurationError, match=r"'response' has no annotation; write `response: http\.Response`"):
+        ASyncApp([Route("/", handler=page)], event_hooks=[Hook])
+
+
+def test_middleware_that_is_none_is_refused_at_start_up() -> None:
+    with pytest.raises(ConfigurationError, match=r"middleware 'gzip' cannot be called .* Middleware"):
+        ASyncApp([], middleware=["gzip"])  # type: ignore[list-item]
 
 
 def test_lifespan_that_is_no_context_manager_is_refused_with_what_to_write() -> None:

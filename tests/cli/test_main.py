@@ -50,3 +50,16 @@ def test_help_of_a_command_fits_80_columns(command: str) -> None:
 def test_module_is_the_command() -> None:
     ran = subprocess.run([sys.executable, "-m", "apistar", "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout == f"apistar, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("rnu", "no command is named 'rnu'; did you mean run?"),
+        ("serve", "no command is named 'serve'; there are run, routes, schema, ws"),
+    ],
+)
+def test_command_that_does_not_exist_is_answered_with_those_that_do(typed: str, sentence: str) -> None:
+    result = CliRunner().invoke(main, [typed, "chat:app"], prog_name="apistar")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: {sentence}\n")

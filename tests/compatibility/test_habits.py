@@ -78,11 +78,11 @@ def test_query_parameters_have_types_and_defaults() -> None:
         ("number=1&numbers=2&numbers=x", "query parameter 'numbers' is '2, x': $[1]: expected int, got str"),
         (
             "number=1&colour=green",
-            "query parameter 'colour' is 'green': invalid value 'green'; expected 'red' or 'blue'",
+            "query parameter 'colour' is 'green': expected 'red' or 'blue'",
         ),
         ("number=1&key=z", "query parameter 'key' is 'z': invalid UUID"),
         ("number=1&small=11", "query parameter 'small' is '11': expected int <= 10"),
-        ("number=1&choice=z", "query parameter 'choice' is 'z': invalid value 'z'; expected 'x' or 'y'"),
+        ("number=1&choice=z", "query parameter 'choice' is 'z': expected 'x' or 'y'"),
     ],
 )
 def test_query_parameter_that_does_not_fit_is_named(query: str, detail: str) -> None:

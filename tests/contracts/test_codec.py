@@ -101,6 +101,12 @@ class Login(pydantic.BaseModel):
     born: date
 
 
+class Tea(pydantic.BaseModel):
+    grams: int = pydantic.Field(gt=0)
+    colour: Colour = Colour.RED
+    cup: Literal["S", "M", "L"] = "M"
+
+
 class Logout(pydantic.BaseModel):
     kind: Literal["logout"] = "logout"
 
@@ -257,10 +263,35 @@ FAULTS: list[tuple[object, object, str, str, str]] = [
     (
         list[Login],
         [{"userName": "ann", "born": "x"}],
-        "$[0].born: expected a valid date or datetime, input is too short, got str",
-        "a valid date or datetime, input is too short",
+        "$[0].born: expected a valid date or datetime; input is too short",
+        "a valid date or datetime",
         "str",
     ),
+    (
+        Session,
+        {"kind": "shout"},
+        "$.kind: unknown tag 'shout'; expected 'login' or 'logout'",
+        "'login' or 'logout'",
+        "'shout'",
+    ),
+    (Session, {"userName": "ann"}, "$.kind: required field is missing", "a value", ""),
+    (
+        list[Session],
+        [{"kind": []}],
+        "$[0].kind: unknown tag '[]'; expected 'login' or 'logout'",
+        "'login' or 'logout'",
+        "'[]'",
+    ),
+    (Tea, {"grams": 0}, "$.grams: expected a value greater than 0", "a value greater than 0", ""),
+    (
+        Tea,
+        {"grams": 1, "colour": "x"},
+        "$.colour: invalid value 'x'; expected 'red' or 'blue'",
+        "'red' or 'blue'",
+        "'x'",
+    ),
+    (Tea, {"grams": 1, "cup": "x"}, "$.cup: invalid value 'x'; expected 'S', 'M' or 'L'", "'S', 'M' or 'L'", "'x'"),
+    (Tea, {"grams": 1, "cup": []}, "$.cup: invalid value list; expected 'S', 'M' or 'L'", "'S', 'M' or 'L'", "list"),
 ]
 
 

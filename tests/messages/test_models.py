@@ -45,6 +45,17 @@ class Bag(pydantic.BaseModel):
     inner: Box | Bag | None = pydantic.Field(default=None, discriminator="kind")
 
 
+async def _late() -> int:
+    return 1
+
+
+def test_coroutine_among_the_values_is_told_to_be_awaited() -> None:
+    late = _late()
+    with pytest.raises(TypeError, match="cannot encode the coroutine _late; write `await` before its call"):
+        JSON.writer()({"n": late})
+    late.close()
+
+
 def test_messages_never_imports_pydantic_by_itself() -> None:
     code = """
 import sys, msgspec

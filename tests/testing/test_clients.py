@@ -183,6 +183,19 @@ def test_websocket_shows_the_handshake() -> None:
         assert ws.receive_text() == "x from None with None"
 
 
+async def _query(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "websocket"
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": scope["query_string"].decode()})
+
+
+async def test_parameters_of_a_handshake_are_given_as_those_of_a_request() -> None:
+    with TestClient(_query).websocket("/q", params={"room": "a b", "page": 2, "tag": ["x", "y"]}) as ws:
+        assert ws.receive() == "room=a+b&page=2&tag=x&tag=y"
+    async with AsyncTestClient(_query) as client, client.websocket("/q?a=1", params=[("b", "é")]) as second:
+        assert await second.receive() == "b=%C3%A9"
+
+
 def test_denial_shows_status_headers_and_body() -> None:
     with TestClient(app) as client, pytest.raises(WebSocketDenied) as denied, client.websocket("/denies"):
         pass

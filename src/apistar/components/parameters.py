@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from ..exceptions import BadRequest
+from ..exceptions import BadRequest, ConfigurationError
 from ..http.annotations import Header, QueryParam
 from ..injector import Binding
 from ..injector.signature import bare, optional_of, words
@@ -43,6 +43,13 @@ _SCALARS = (
     enum.Enum,
 )
 _MANY = (list, set, frozenset, tuple)
+_FORGOTTEN = {
+    "ws": "WebSocket",
+    "websocket": "WebSocket",
+    "request": "http.Request",
+    "response": "http.Response",
+}
+"""What a parameter of such a name is meant to be, where other frameworks go by the name or by its position."""
 
 
 class ParameterInfo(msgspec.Struct, frozen=True):
@@ -113,6 +120,11 @@ class QuerySource:
     """`limit: int = 10`, `tags: list[str]`, `q: http.QueryParam`."""
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        if parameter.annotation is parameter.empty and parameter.name in _FORGOTTEN:
+            raise ConfigurationError(
+                f"parameter {parameter.name!r} has no annotation; write `{parameter.name}: "
+                f"{_FORGOTTEN[parameter.name]}`, or `{parameter.name}: str` if a query parameter is meant"
+            )
         annotation = str if parameter.annotation is parameter.empty else parameter.annotation
         inner = optional_of(annotation) or bare(annotation)
         if inner is QueryParam:
@@ -193,6 +205,7 @@ def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
         except msgspec.ValidationError as error:
             shown = value if isinstance(value, str) else ", ".join(value)
             detail = fault(error, JSON, annotation, "").detail.removeprefix("$: ")
+            detail = detail.removeprefix(f"invalid value {value!r}; ")  # it has just been said
             raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
 
     return convert

@@ -49,6 +49,9 @@ _VALUE: Final = re.compile(r"Invalid (?P<kind>enum )?value (?P<value>.*)$", re.D
 _FORM: Final = re.compile(
     r"Invalid (?P<form>RFC3339 encoded \w+|UUID|base64 encoded string|decimal string|ISO8601 duration)$"
 )
+_COMPARISONS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+"""Kinds of pydantic's faults that follow from the value, so that its type explains nothing."""
+_DISCRIMINATOR: Final = re.compile(r"^'(?P<name>.*)'$")
 _MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
 
 
@@ -168,21 +171,42 @@ def _of_pydantic(error: pydantic.ValidationError, base: str, value: object) -> I
     count = error.error_count()
     if count > LISTED_LIMIT:
         return invalid(base, expected=error.title, says=f"not a {quote(error.title)}: {count} faults")
-    faults = error.errors(include_url=False, include_context=False)
+    faults = error.errors(include_url=False)
     first = max(faults, key=lambda fault: len(fault["loc"]))  # of a union's members, the one that went furthest
-    if first["type"] == "json_invalid":
+    kind, context = first["type"], first.get("ctx", {})
+    if kind == "json_invalid":
         return _malformed("JSON", first["msg"].partition(": ")[2])
-    path = base + _steps(first["loc"], value, missing=first["type"] == "missing")
-    if first["type"] == "missing":
+    path = base + _steps(first["loc"], value, missing=kind == "missing")
+    if kind == "missing":
         return invalid(path, expected="a value", says="required field is missing")
-    if first["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return invalid(path, expected="no such field", says="unknown field")
-    got = type(first["input"]).__name__
+    if kind.startswith("union_tag_"):
+        path += _DISCRIMINATOR.sub(r".\g<name>", quote(str(context["discriminator"])))
+        if kind == "union_tag_not_found":
+            return invalid(path, expected="a value", says="required field is missing")
+        return _no_choice(path, "unknown tag", context["tag"], str(context["expected_tags"]))
     message = quote(first["msg"])
-    if message.startswith("Input should be "):
-        expected = message.removeprefix("Input should be ")
-        return invalid(path, expected=expected, got=got)
-    return invalid(path, got=got, says=message[:1].lower() + message[1:])
+    if not message.startswith("Input should be "):
+        return invalid(path, got=type(first["input"]).__name__, says=message[:1].lower() + message[1:])
+    expected = message.removeprefix("Input should be ")
+    if kind in ("enum", "literal_error"):
+        return _no_choice(path, "invalid value", first["input"], str(context["expected"]))
+    if kind in _COMPARISONS:
+        return invalid(path, expected=f"a value {expected}")
+    got = type(first["input"]).__name__
+    expected, _, reason = expected.partition(", ")
+    return invalid(path, expected=expected, got=got, says=f"expected {expected}; {reason}" if reason else "")
+
+
+def _no_choice(path: str, what: str, value: object, choices: str) -> InvalidMessage:
+    """What msgspec says of a value that is none of a few; `choices` as pydantic lists them."""
+    listed = choices.count(", ") + choices.count(" or ") < LISTED_CHOICES
+    expected = _alternatives(choices.replace(" or ", ", ").split(", ")) if listed else ""
+    got = quote(repr(value)) if isinstance(value, str | int | float | None) else type(value).__name__
+    return invalid(
+        path, expected=expected, got=got, says=f"{what} {got}" + (f"; expected {expected}" if expected else "")
+    )
 
 
 def _steps(location: Sequence[int | str], value: object, missing: bool) -> str:

@@ -11,6 +11,7 @@ Source: pydantic 2, "JSON" and "Type Adapter" (https://docs.pydantic.dev/latest/
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
@@ -219,6 +220,8 @@ def dump(value: object) -> object:
             return float.__float__(value)
         case bytes():
             return bytes(value)
+    if isinstance(value, types.CoroutineType):
+        raise TypeError(f"cannot encode the coroutine {value.__qualname__}; write `await` before its call")
     raise TypeError(
         f"cannot encode a value of type {spell(type(value))}; use a msgspec.Struct, a dataclass, a pydantic model or a "
         "builtin type"

@@ -19,6 +19,9 @@ from .scopes import websocket_scope
 HTTP_ONLY: Final = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host"})
 """The client's own headers that it does not send with a handshake."""
 
+Scalar = str | int | float | bool | None
+QueryParams = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
+
 
 class ResponseTimeout(AssertionError):
     """An HTTP response took longer than the limit."""
@@ -84,6 +87,7 @@ class AsyncTestClient(httpx.AsyncClient):
         self,
         url: str,
         *,
+        params: QueryParams | None = None,
         subprotocols: Sequence[str] = (),
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         origin: str | None = None,
@@ -95,6 +99,7 @@ class AsyncTestClient(httpx.AsyncClient):
 
         Args:
             url: A path with an optional query, or a whole URL.
+            params: Of the query, in place of what `url` has, as for httpx's requests.
             subprotocols: Offered, in order of preference.
             headers: Besides the client's own.
             origin: As a browser sends it; none by default.
@@ -104,6 +109,8 @@ class AsyncTestClient(httpx.AsyncClient):
         Raises:
             WebSocketDenied: On entering, if the handshake is refused.
         """
+        if params is not None:
+            url = str(httpx.URL(url, params=params))
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         if origin is not None:
             pairs.append(("origin", origin))

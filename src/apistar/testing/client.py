@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from ..types import ASGIApp, WSGIFace, asgi_of
-from .async_client import HTTP_ONLY, AsyncTestClient
+from .async_client import HTTP_ONLY, AsyncTestClient, QueryParams
 from .async_session import UNSET
 from .loop import LoopBlocked, LoopThread
 from .session import WebSocketSession
@@ -60,6 +60,7 @@ class TestClient(httpx.Client):
         self,
         url: str,
         *,
+        params: QueryParams | None = None,
         subprotocols: Sequence[str] = (),
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         origin: str | None = None,
@@ -78,7 +79,13 @@ class TestClient(httpx.Client):
         default = [(name, value) for name, value in self.headers.items() if name not in HTTP_ONLY and name not in known]
         limit = self.timeout_s if timeout is UNSET else timeout
         session = runner.client.websocket(
-            url, subprotocols=subprotocols, headers=[*default, *pairs], origin=origin, cookies=jar, timeout=limit
+            url,
+            params=params,
+            subprotocols=subprotocols,
+            headers=[*default, *pairs],
+            origin=origin,
+            cookies=jar,
+            timeout=limit,
         )
 
         def call(coroutine: Coroutine[Any, Any, Any], wait: float | None) -> Any:
