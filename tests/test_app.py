@@ -22,16 +22,11 @@ from apistar.channels import Channel
 from apistar.exceptions import ConfigurationError, UnsupportedType, UsageError
 from apistar.testing import WebSocketDenied
 from apistar.types import Receive, Scope, Send
+from tests.handlers import echo
 
 
 def page() -> str:
     return "page"
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
 
 
 def test_http_and_websocket_share_a_url() -> None:
@@ -222,15 +217,17 @@ def test_body_of_a_websocket_is_refused() -> None:
         ASyncApp([Route("/", handler=handler)])
 
 
+class Room:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Rooms(Component):
+    def resolve(self, room: str) -> Room:
+        return Room(room)
+
+
 def test_path_parameter_of_a_component_counts_as_taken() -> None:
-    class Room:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-    class Rooms(Component):
-        def resolve(self, room: str) -> Room:
-            return Room(room)
-
     def handler(value: Room) -> str:
         return value.name
 
@@ -239,14 +236,6 @@ def test_path_parameter_of_a_component_counts_as_taken() -> None:
 
 
 def test_provider_takes_parameters_by_name() -> None:
-    class Room:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-    class Rooms(Component):
-        def resolve(self, room: str) -> Room:
-            return Room(room)
-
     async def handler(rooms: Provider[Room]) -> str:
         async with rooms(room="lobby") as room:
             return room.name

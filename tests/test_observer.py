@@ -12,6 +12,7 @@ from apistar import ASyncApp, Limits, Route, TestClient, WebSocket
 from apistar.exceptions import HTTPException, OutboxFull
 from apistar.observer import Guarded, Observer, guarded
 from apistar.transports.asgi import ASGITransport
+from tests.handlers import echo
 
 
 class Recorder(Observer):
@@ -37,12 +38,6 @@ class Raising(Observer):
             raise ValueError(f"{name} failed")
 
         return fail
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
 
 
 async def refuse(ws: WebSocket) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 
 import redis
 
-from tests.integration.serving import free_port
+from tests.server.processes import free_port
 
 START_TIMEOUT_S: Final = 10.0
 

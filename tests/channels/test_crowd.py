@@ -19,7 +19,8 @@ import pytest
 
 from tests.channels.crowd import Crowd, Joined, Seen
 from tests.channels.redis_server import RedisServer, redis_server
-from tests.integration.serving import ROOT, free_port, wait_for_port
+from tests.integration.serving import wait_for_port
+from tests.server.processes import ROOT, free_port
 from tests.transports.wire import until
 
 pytestmark = [pytest.mark.requires("redis"), pytest.mark.integration, pytest.mark.timeout(120)]

@@ -32,12 +32,7 @@ from apistar import App, ASyncApp, Component, Lifetime, Mount, Route, TestClient
 from apistar.exceptions import Unauthorized
 from apistar.testing import WebSocketDenied
 from apistar.types import ASGIApp, Event, Receive, Scope, Send
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
+from tests.handlers import echo
 
 
 def hello(name: str = "you") -> dict[str, str]:

@@ -7,16 +7,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from apistar import ASyncApp, Limits, Route, WebSocket
+from apistar import ASyncApp, Limits, Route
+from tests.handlers import echo
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Group 9 sends messages of this size."""
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
 
 
 app = ASyncApp(

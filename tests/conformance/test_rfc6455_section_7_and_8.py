@@ -9,12 +9,7 @@ import struct
 import pytest
 
 from apistar.limits import Limits
-from tests.transports.wire import echo, frame, serving, until
-
-
-def close(code: int, reason: bytes = b"") -> bytes:
-    return frame(0x88, struct.pack("!H", code) + reason)
-
+from tests.transports.wire import close_frame, echo, frame, serving, until
 
 # 7.1 Definitions
 
@@ -23,7 +18,7 @@ def close(code: int, reason: bytes = b"") -> bytes:
 async def test_close_is_answered_with_its_own_code_and_tcp_is_closed_by_the_server(code: int) -> None:
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(close(code, b"bye"))
+        client.send(close_frame(code, b"bye"))
         assert await client.read_frame() == (0x88, struct.pack("!H", code))
         await client.read_eof()
 
@@ -39,7 +34,7 @@ async def test_close_without_a_code_is_answered_without_one() -> None:
 async def test_what_comes_behind_a_close_is_not_answered() -> None:
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(frame(0x81, b"before") + close(1000) + frame(0x89, b"after") + frame(0x81, b"after"))
+        client.send(frame(0x81, b"before") + close_frame(1000) + frame(0x89, b"after") + frame(0x81, b"after"))
         assert await client.read_frame() == (0x81, b"before")
         await client.closes(1000)
 
@@ -47,7 +42,7 @@ async def test_what_comes_behind_a_close_is_not_answered() -> None:
 async def test_close_in_the_middle_of_a_message_is_answered() -> None:
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(frame(0x01, b"half a mess") + close(1001))
+        client.send(frame(0x01, b"half a mess") + close_frame(1001))
         await client.closes(1001)
 
 
@@ -83,7 +78,7 @@ async def test_close_that_is_never_answered_is_followed_by_the_end_of_tcp() -> N
 async def test_close_code_that_no_frame_may_carry_is_answered_with_1002(code: int) -> None:
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(close(code))
+        client.send(close_frame(code))
         await client.closes(1002)
 
 
@@ -142,5 +137,5 @@ async def test_character_that_is_cut_by_a_fragment_is_put_together() -> None:
 async def test_close_reason_that_is_not_utf_8_is_failed_with_1007() -> None:
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(close(1000, b"\xff\xfe"))
+        client.send(close_frame(1000, b"\xff\xfe"))
         await client.closes(1007)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.integration.application import LOG_MARK
-from tests.integration.serving import ROOT, free_port, wait_for_port
-from tests.server.processes import wait_for
+from tests.integration.serving import wait_for_port
+from tests.server.processes import ROOT, end, free_port, wait_for
 
 APPLICATION: Final = "tests.integration.application:app"
 
@@ -74,9 +74,4 @@ def running(name: str) -> Iterator[Server]:
                 wait_for_port(port, process)
                 yield Server(name, port, log_path)
             finally:
-                process.terminate()
-                try:
-                    process.wait(timeout=15)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end(process)

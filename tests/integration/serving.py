@@ -18,8 +18,7 @@ from typing import IO, Final
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-ROOT: Final = Path(__file__).parent.parent.parent
-START_TIMEOUT_S: Final = 20.0
+from tests.server.processes import ROOT, START_TIMEOUT_S, end, free_port
 
 CHROMIUM_OPTIONS: Final = (
     "--headless=new",
@@ -32,13 +31,6 @@ CHROMIUM_OPTIONS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for_port(
@@ -83,13 +75,7 @@ def serving(app: str, *options: str, command: Sequence[str] | None = None) -> It
             wait_for_port(port, process, output=output)
             yield f"127.0.0.1:{port}"
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
+            assert end(process), "the server did not end when it was asked to"
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.serving import ROOT, serving
+from tests.integration.serving import serving
+from tests.server.processes import ROOT
 
 pytestmark = pytest.mark.integration
 

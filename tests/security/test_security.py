@@ -17,6 +17,7 @@ from apistar.exceptions import BadRequest, ConfigurationError, Forbidden, Servic
 from apistar.security import Admission, HostCheck, OriginCheck
 from apistar.testing import WebSocketDenied
 from apistar.types import ASGIApp, Receive, Scope, Send
+from tests.handlers import echo
 
 
 def scope_of(scheme: str = "ws", **headers: str | list[str]) -> Scope:
@@ -26,12 +27,6 @@ def scope_of(scheme: str = "ws", **headers: str | list[str]) -> Scope:
         for value in [values] if isinstance(values, str) else values:
             pairs.append((name.encode(), value.encode("latin-1")))
     return {"type": "websocket", "scheme": scheme, "headers": pairs}
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
 
 
 async def fails(ws: WebSocket) -> None:

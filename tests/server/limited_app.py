@@ -5,23 +5,7 @@ An application whose routes have limits of their own.
 from __future__ import annotations
 
 from apistar import ASyncApp, Limits, Route, WebSocket
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
-
-
-async def deaf(ws: WebSocket) -> None:
-    await ws.connect()
-    await ws.wait_closed()
-
-
-async def push(ws: WebSocket) -> None:
-    await ws.connect()
-    while True:
-        await ws.send_bytes(b"x" * 65536)
+from tests.handlers import deaf, echo, push
 
 
 async def leave(ws: WebSocket) -> None:

@@ -46,6 +46,18 @@ def free_port() -> int:
         return port
 
 
+def end(process: subprocess.Popen[Any], timeout_s: float = 15.0) -> bool:
+    """Ask a process to end; whether it did. One that did not in time is killed."""
+    process.terminate()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True
+
+
 @dataclass
 class ServerProcess:
     """A server that answers; `log` is what it printed so far."""
@@ -124,11 +136,7 @@ def serving(folder: Path, app: str, program: str = APISTAR, **options: Any) -> I
             yield server
         finally:
             if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(1.0)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                end(process, 1.0)
 
 
 def _command(pid: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from apistar import ASyncApp, Component, Limits, Route, WebSocket
 from apistar.exceptions import HTTPException, WebSocketDisconnect, WebSocketProtocolError
+from tests.handlers import echo, never_answer, push
 
 
 class Resource:
@@ -21,12 +22,6 @@ class ResourceComponent(Component):
             yield Resource()
         finally:
             print("resource cleaned up", flush=True)
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
 
 
 async def told(ws: WebSocket, resource: Resource) -> None:
@@ -71,17 +66,6 @@ async def thread(ws: WebSocket) -> None:
     await ws.connect()
     print("in a thread", flush=True)
     await asyncio.to_thread(time.sleep, 1000)
-
-
-async def push(ws: WebSocket) -> None:
-    """Sends to whoever may not read."""
-    await ws.connect()
-    while True:
-        await ws.send(b"x" * 65536)
-
-
-async def never_answer(ws: WebSocket) -> None:
-    await ws.wait_closed()
 
 
 async def fail(ws: WebSocket, when: str) -> None:

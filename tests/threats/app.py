@@ -8,6 +8,7 @@ import msgspec
 
 from apistar import ASyncApp, Limits, Route, WebSocket, http
 from apistar.exceptions import WebSocketDisconnect
+from tests.handlers import deaf, echo, push
 
 MIB = 1024 * 1024
 
@@ -19,30 +20,11 @@ class Item(msgspec.Struct):
     items: list[object]
 
 
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
-
-
 async def sink(ws: WebSocket) -> None:
     """Reads everything and says nothing."""
     await ws.connect()
     async for _ in ws:
         pass
-
-
-async def deaf(ws: WebSocket) -> None:
-    """Never asks for a message."""
-    await ws.connect()
-    await ws.wait_closed()
-
-
-async def push(ws: WebSocket) -> None:
-    """Sends without end, to whoever may not read."""
-    await ws.connect()
-    while True:
-        await ws.send_bytes(b"x" * 65536)
 
 
 async def watched(ws: WebSocket) -> None:

@@ -4,17 +4,8 @@ An application of ours whose handshakes may take half a second, for other server
 
 from __future__ import annotations
 
-from apistar import ASyncApp, Limits, Route, WebSocket, http
-
-
-async def echo(ws: WebSocket) -> None:
-    await ws.connect()
-    async for message in ws:
-        await ws.send(message)
-
-
-async def never_answer(ws: WebSocket) -> None:
-    await ws.wait_closed()
+from apistar import ASyncApp, Limits, Route, http
+from tests.handlers import echo, never_answer
 
 
 async def first() -> str:

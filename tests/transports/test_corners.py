@@ -5,7 +5,6 @@ Moments in which two things happen to a connection at once.
 from __future__ import annotations
 
 import asyncio
-import struct
 
 import pytest
 
@@ -13,18 +12,14 @@ from apistar.exceptions import WebSocketDisconnect
 from apistar.limits import Limits
 from apistar.transports.native import EARLY_BYTES
 from tests.transports.test_limits import fill_tcp
-from tests.transports.wire import TIME_LIMIT_S, echo, frame, pair, serving, until, upgrade_request
-
-
-def close(code: int) -> bytes:
-    return frame(0x88, struct.pack("!H", code))
+from tests.transports.wire import TIME_LIMIT_S, close_frame, echo, frame, pair, serving, until, upgrade_request
 
 
 async def test_close_while_the_socket_is_not_read_finds_the_peers_close_behind_everything() -> None:
     """The inbox was full; what stands between is dropped, and TCP ends without its time-out."""
     async with pair(Limits(inbox_messages=2, close_timeout_s=60)) as (native, owner, client):
         await fill_tcp(client, frame(0x82, bytes(50_000)))
-        client.send(close(1000))
+        client.send(close_frame(1000))
         native.start_close(1001, "enough")
         assert await client.read_close() == (1001, "enough")
         await client.read_eof()
@@ -34,7 +29,7 @@ async def test_close_while_the_socket_is_not_read_finds_the_peers_close_behind_e
 async def test_both_sides_that_close_at_once_are_done_at_once() -> None:
     async with pair(Limits(close_timeout_s=60)) as (native, owner, client):
         native.start_close(1001)
-        client.send(close(3000))
+        client.send(close_frame(3000))
         assert await client.read_close() == (1001, "")
         await client.read_eof()
         await until(lambda: owner.released == 1, "TCP is closed")
@@ -47,7 +42,7 @@ async def test_peer_that_closes_and_never_reads_what_waits_is_reset() -> None:
         waiting = None
         while waiting is None:
             waiting = native.send(bytes(50_000), False)
-        client.send(close(1000))
+        client.send(close_frame(1000))
         with pytest.raises(WebSocketDisconnect, match="1000"):
             async with asyncio.timeout(TIME_LIMIT_S):
                 await waiting
@@ -64,7 +59,7 @@ async def test_peer_that_closes_while_much_waits_and_then_reads_gets_all_and_our
         for number in range(sent):
             assert (await client.read_frame())[1][:8] == b"%08d" % number
         assert await client.read_close() == (1012, "restart")
-        client.send(close(1012))
+        client.send(close_frame(1012))
         await client.read_eof()
 
 
@@ -86,7 +81,7 @@ async def test_flood_before_the_answer_is_not_read() -> None:
 async def test_handshake_and_frames_and_close_in_one_packet_are_answered_in_order() -> None:
     async with serving(handler=echo) as server:
         client = await server.client()
-        client.send(frame(0x81, b"1") + frame(0x89, b"2") + frame(0x01, b"3") + frame(0x80, b"4") + close(3999))
+        client.send(frame(0x81, b"1") + frame(0x89, b"2") + frame(0x01, b"3") + frame(0x80, b"4") + close_frame(3999))
         await client.read_head()
         assert [await client.read_frame() for _ in range(3)] == [(0x81, b"1"), (0x8A, b"2"), (0x81, b"34")]
         await client.closes(3999)

@@ -42,6 +42,10 @@ def frame(first: int, payload: bytes = b"", mask: bytes = b"\x37\xfa\x21\x3d") -
     return head + mask + payload
 
 
+def close_frame(code: int, reason: bytes = b"") -> bytes:
+    return frame(0x88, struct.pack("!H", code) + reason)
+
+
 def upgrade_request(*lines: bytes) -> bytes:
     """An opening handshake, with further header lines."""
     head = (

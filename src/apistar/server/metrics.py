@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
@@ -49,6 +49,9 @@ class PrometheusObserver(Observer):
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"apistar_websocket_{name}", text, ["route", *labels], registry=registry)
 
+        def histogram(name: str, text: str, buckets: Sequence[float]) -> Histogram:
+            return Histogram(f"apistar_websocket_{name}", text, ["route"], registry=registry, buckets=buckets)
+
         self._opened = counter("opened", "Handshakes completed")
         self._closed = counter("closed", "Connections ended, by close code", "code")
         self._open = Gauge(
@@ -64,20 +67,8 @@ class PrometheusObserver(Observer):
         self._sent_bytes = counter("sent_bytes", "Bytes of messages sent")
         self._dropped = counter("dropped_messages", "Messages that were not delivered")
         self._refused = counter("refused", "Handshakes refused, by HTTP status", "status")
-        self._outbox = Histogram(
-            "apistar_websocket_outbox_bytes",
-            "Bytes waiting for a slow client when a message had to wait",
-            ["route"],
-            registry=registry,
-            buckets=SIZES,
-        )
-        self._round_trip = Histogram(
-            "apistar_websocket_ping_seconds",
-            "Round-trip time of pings",
-            ["route"],
-            registry=registry,
-            buckets=ROUND_TRIPS,
-        )
+        self._outbox = histogram("outbox_bytes", "Bytes waiting for a slow client when a message had to wait", SIZES)
+        self._round_trip = histogram("ping_seconds", "Round-trip time of pings", ROUND_TRIPS)
 
         def channel_counter(name: str, text: str) -> Counter:
             return Counter(f"apistar_channel_{name}", text, ["channel"], registry=registry)
