@@ -24,10 +24,12 @@ MIB: Final = 1024 * KIB
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """
-    What one WebSocket may cost. Sizes in bytes, durations in float seconds.
+    What one WebSocket or one request may cost. Sizes in bytes, durations in float seconds.
 
     Attributes:
-        max_message_bytes: Of one message, after decompression too; past it Close 1009.
+        max_message_bytes: Of one message, after decompression too; past it Close 1009. Of the body of a request; past
+            it 413.
+        max_upload_bytes: Of all files of a form together, which are kept on disk; past it 413.
         max_fragments: Frames of one message; past it Close 1009.
         max_handshake_bytes: Of the request line and headers; past it 431.
         max_handshake_headers: Number of headers; past it 431.
@@ -48,6 +50,7 @@ class Limits:
     """
 
     max_message_bytes: int = MIB
+    max_upload_bytes: int = 100 * MIB
     max_fragments: int = 131_072
     max_handshake_bytes: int = 16 * KIB
     max_handshake_headers: int = 128

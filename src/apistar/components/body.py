@@ -45,7 +45,7 @@ class BodySource:
         read = body_reader(annotation, default)
 
         async def body(exchange: Exchange) -> Any:
-            return await read(exchange.request, exchange.limits.max_message_bytes)
+            return await read(exchange.request)
 
         return Binding(
             ("body", str(annotation), repr(default)),

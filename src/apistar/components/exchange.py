@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import QueryParams
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from ..http.query import fields_of
+from ..http.request import LimitedRequest
 from ..limits import Limits
 from ..types import Receive, Scope, Send
 
@@ -71,16 +72,16 @@ class Exchange:
         self.response: Response | None = None
         self.error: BaseException | None = None
         self.ended_by: BaseException | None = None
-        self._request: Request | None = None
+        self._request: LimitedRequest | None = None
         self._connection: HTTPConnection | None = None
         self._fields: list[tuple[str, str]] | None = None
         self._values: dict[str, str] | None = None
 
     @property
-    def request(self) -> Request:
-        """Starlette's request; for HTTP only."""
+    def request(self) -> LimitedRequest:
+        """Starlette's request, within the limits; for HTTP only."""
         if self._request is None:
-            self._request = Request(self.scope, self.receive, self.send)
+            self._request = LimitedRequest(self.scope, self.receive, self.send, self.limits)
         return self._request
 
     async def close(self) -> None:

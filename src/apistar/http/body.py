@@ -1,5 +1,5 @@
 """
-The body of a request, bounded, and decoded by its content type.
+The body of a request, decoded by its content type.
 
 | content type | decoded |
 |---|---|
@@ -8,8 +8,7 @@ The body of a request, bounded, and decoded by its content type.
 | `application/x-www-form-urlencoded`, `multipart/form-data` | form fields and uploads, converted to the type |
 | anything, for `Body[bytes]`, `Body[str]` and `Body` | as it is |
 
-`max_message_bytes` bounds a body as it bounds a message, and a multipart form without the contents of its files, which
-are kept on disk (`multipart.py`). Sources: RFC 9110 §8.3, §15.5.14, §15.5.16; RFC 6839 §3.1.
+The request bounds it (`request.py`). Sources: RFC 9110 §8.3, §15.5.16; RFC 6839 §3.1.
 """
 
 from __future__ import annotations
@@ -19,49 +18,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 
-from ..exceptions import BadRequest, ConfigurationError, InvalidMessage, PayloadTooLarge, UnsupportedMediaType
+from ..exceptions import BadRequest, ConfigurationError, InvalidMessage, UnsupportedMediaType
 from ..messages.json import JSON
 from ..messages.msgpack import MSGPACK
 from ..messages.spelling import spell
 from .form import FORMS, from_form, has_upload, lists_of
-from .multipart import read_multipart
+from .request import LimitedRequest
 
 _MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
-BodyReader = Callable[[Request, int], Awaitable[Any]]
-
-
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """
-    Read the whole body.
-
-    Raises:
-        PayloadTooLarge: If it is larger than `limit_bytes`; the rest is not read.
-    """
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit_bytes:
-        raise _too_large(int(declared), limit_bytes)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit_bytes:
-            raise _too_large(size, limit_bytes)
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    request._body = body  # what Starlette's own `body()` keeps, so that a handler may ask the Request too
-    return body
-
-
-def _too_large(size: int, limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"body of {size} bytes exceeds max_message_bytes of {limit}", headers={"Connection": "close"}
-    )
-
+BodyReader = Callable[[LimitedRequest], Awaitable[Any]]
 
 NOTHING: Final = object()
 """The default of a body that must be there."""
@@ -78,7 +45,7 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
         UnsupportedType: If no decoder can be built for it.
     """
     if annotation is bytes:
-        return read_body
+        return LimitedRequest.body
     if annotation is str:
         return _read_text
     only_form = annotation is FormData or has_upload(annotation)
@@ -91,11 +58,11 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     from_msgpack = None if from_json is None else MSGPACK.decoder(annotation)
     lists = lists_of(annotation)
 
-    async def read(request: Request, limit_bytes: int) -> Any:
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    async def read(request: LimitedRequest) -> Any:
+        media_type = request.media_type
         decode: Callable[[bytes], Any] | None
         if media_type in forms:
-            return from_form(await _read_form(request, limit_bytes), annotation, lists)
+            return from_form(await _read_form(request), annotation, lists)
         if media_type in _MSGPACK:
             decode = from_msgpack
         elif not media_type or media_type == "application/json" or media_type.endswith("+json"):
@@ -107,7 +74,7 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
                 f"content type {media_type!r} is not supported; send application/json"
                 + (", application/msgpack or a form" if forms else " or application/msgpack")
             )
-        body = await read_body(request, limit_bytes)
+        body = await request.body()
         if not body and default is not NOTHING:
             return default
         if not body:
@@ -129,24 +96,14 @@ def _json_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
     return None if has_upload(annotation) else JSON.decoder(annotation)
 
 
-async def _read_text(request: Request, limit_bytes: int) -> str:
+async def _read_text(request: LimitedRequest) -> str:
     try:
-        return (await read_body(request, limit_bytes)).decode()
+        return (await request.body()).decode()
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8 at byte {error.start}") from None
 
 
-async def _read_form(request: Request, limit_bytes: int) -> FormData:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in FORMS:
-        raise UnsupportedMediaType(f"content type {media_type!r} is not a form; send {' or '.join(FORMS)}")
-    if media_type != FORMS[0]:
-        await read_multipart(request, limit_bytes)
-        return await request.form()
-    await read_body(request, limit_bytes)
-    try:
-        return await request.form()
-    except MultiPartException as error:
-        raise BadRequest(error.message) from None
-    except StarletteHTTPException as error:  # the same, where Starlette's application stands around ours
-        raise BadRequest(error.detail) from None
+async def _read_form(request: LimitedRequest) -> FormData:
+    if request.media_type not in FORMS:
+        raise UnsupportedMediaType(f"content type {request.media_type!r} is not a form; send {' or '.join(FORMS)}")
+    return await request.form()

@@ -22,7 +22,9 @@ from ..messages.fault import fault
 from ..messages.json import JSON
 from ..messages.spelling import members, strip
 
-FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+URLENCODED: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+FORMS: Final = (URLENCODED, MULTIPART)
 
 
 def has_upload(annotation: Any) -> bool:

@@ -21,6 +21,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from ..exceptions import HTTPException, UsageError
 from ..messages.json import JSON
+from ..types import Scope
 
 _encode: Final = JSON.writer()
 
@@ -70,6 +71,11 @@ def problem_of(error: HTTPException | StarletteHTTPException) -> Response:
     return ProblemResponse(error.problem(), error.status_code, error.headers)
 
 
+def closing(scope: Scope) -> dict[str, str]:
+    """Headers of an answer after which the connection ends; in HTTP/2 a stream does, without them (RFC 9113 §8.2.2)."""
+    return {"Connection": "close"} if scope.get("http_version", "1.1").startswith("1") else {}
+
+
 def check_headers(response: Response) -> None:
     """
     See that no header is two: servers differ in what they do about one, and some drop the connection.
@@ -90,6 +96,7 @@ __all__ = [
     "Response",
     "StreamingResponse",
     "check_headers",
+    "closing",
     "problem_of",
     "response_of",
 ]
