@@ -103,14 +103,13 @@ async def deny(scope: Event, receive: Receive, send: Send) -> None:
     scope["state"]["endings"].append((await receive())["code"])
 
 
-async def deny_half(send: Send) -> None:
-    headers = [(b"x-why", b"because"), (b"content-length", b"100")]
-    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+async def deny_half(send: Send, *headers: tuple[bytes, bytes]) -> None:
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": [(b"x-why", b"because"), *headers]})
     await send({"type": "websocket.http.response.body", "body": b"half", "more_body": True})
 
 
 async def deny_and_return(scope: Event, receive: Receive, send: Send) -> None:
-    await deny_half(send)
+    await deny_half(send, (b"content-length", b"100"))
 
 
 async def deny_and_fail(scope: Event, receive: Receive, send: Send) -> None:
@@ -121,6 +120,39 @@ async def deny_and_fail(scope: Event, receive: Receive, send: Send) -> None:
 async def deny_and_accept(scope: Event, receive: Receive, send: Send) -> None:
     await deny_half(send)
     await send({"type": "websocket.accept"})
+
+
+async def deny_and_wait(scope: Event, receive: Receive, send: Send) -> None:
+    """Begins a refusal and waits for the end, which it notes."""
+    await deny_half(send)
+    event = await receive()
+    scope["state"]["endings"].append([event["type"], event["code"], "of a refusal"])
+
+
+async def deny_with_length(scope: Event, receive: Receive, send: Send) -> None:
+    """Refuses in pieces whose sum is the length that was announced, as the query says: a piece's bytes, a comma, …"""
+    announced, *pieces = map(int, scope["query_string"].split(b","))
+    headers = [(b"content-length", b"%d" % announced)]
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+    for number, size in enumerate(pieces, 1):
+        more = number < len(pieces)
+        await send({"type": "websocket.http.response.body", "body": b"x" * size, "more_body": more})
+
+
+async def deny_without_body(scope: Event, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.http.response.start", "status": 204})
+    await send({"type": "websocket.http.response.body", "body": b"no ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"body"})
+
+
+async def deny_without_end(scope: Event, receive: Receive, send: Send) -> None:
+    """Refuses in pieces without end, and notes what stopped it."""
+    await send({"type": "websocket.http.response.start", "status": 404})
+    try:
+        while True:
+            await send({"type": "websocket.http.response.body", "body": b"x" * 200_000, "more_body": True})
+    except OSError as error:
+        scope["state"]["endings"].append([type(error).__name__, "without end"])
 
 
 async def deny_101(scope: Event, receive: Receive, send: Send) -> None:

@@ -185,11 +185,13 @@ async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool, li
 @pytest.fixture
 def nothing_kept() -> Iterator[None]:
     """After the test no connection is left in memory, but for parsers that tests before it have left in the pool."""
-    before = {id(thing) for thing in gc.get_objects() if isinstance(thing, NativeTransport | Parser)}
+    before = {id(thing) for thing in gc.get_objects() if issubclass(type(thing), NativeTransport | Parser)}
     yield
     gc.collect()
     left = [
-        thing for thing in gc.get_objects() if isinstance(thing, NativeTransport | Parser) and id(thing) not in before
+        thing
+        for thing in gc.get_objects()
+        if issubclass(type(thing), NativeTransport | Parser) and id(thing) not in before
     ]
     assert not left, f"{len(left)} connections are kept"
 

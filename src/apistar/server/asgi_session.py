@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from typing import cast
 
 from uvicorn.protocols.utils import ClientDisconnected
 
 from ..exceptions import WebSocketDisconnect, truncate_reason
 from ..limits import Limits
 from ..observer import Observer
+from ..transports.denial import Denial
 from ..transports.native import NativeTransport
 from ..transports.transport import SHORT_BYTES, Ending, HeaderList
 from ..types import Event
@@ -37,25 +37,16 @@ class Phase(enum.Enum):
 class ASGISession:
     """The application's events of one connection."""
 
-    __slots__ = ("_announced", "_answered", "_body", "_denial", "_phase", "_transport")
+    __slots__ = ("_announced", "_answered", "_denial", "_phase", "_transport")
 
     def __init__(self, transport: NativeTransport, limits: Limits, observer: Observer | None) -> None:
         self._transport = transport
         self._phase = Phase.CONNECTING
         self._announced = False
         self._answered: asyncio.Future[None] | None = None
-        self._denial: tuple[int, HeaderList] | None = None
-        self._body: list[bytes] | None = None
+        # Status and headers wait for the first piece of the body, as in ASGI's "Response Start".
+        self._denial: tuple[int, HeaderList] | Denial | None = None
         transport.bind(self._ended, limits, observer, "")
-
-    @property
-    def denial(self) -> tuple[int, HeaderList, bytes] | None:
-        """A denial response that has begun and was never completed."""
-        if self._denial is None or self._body is None:
-            return None
-        status, headers = self._denial
-        # what it had would now be too short for the length that was announced
-        return status, [field for field in headers if field[0].lower() != b"content-length"], b"".join(self._body)
 
     async def receive(self) -> Event:
         if not self._announced:
@@ -125,7 +116,6 @@ class ASGISession:
                 raise RuntimeError(f"Invalid HTTP status code '{status}' in response.")
             self._phase = Phase.DENYING
             self._denial = status, list(event.get("headers") or ())
-            self._body = []
         else:
             raise RuntimeError(
                 "Expected ASGI message 'websocket.accept', 'websocket.close' "
@@ -135,17 +125,24 @@ class ASGISession:
     async def _deny(self, kind: str, event: Event) -> None:
         if kind != "websocket.http.response.body":
             raise RuntimeError(f"Expected ASGI message 'websocket.http.response.body' but got '{kind}'.")
-        body = cast("list[bytes]", self._body)
-        body.append(event.get("body", b""))
-        if event.get("more_body", False):
-            return
-        status, headers = cast("tuple[int, HeaderList]", self._denial)
-        self._phase = Phase.CLOSED
-        self._denial = self._body = None
-        if self._transport.ending is not None:
+        body, more = event.get("body", b""), event.get("more_body", False)
+        denial = self._denial
+        if self._transport.ending is not None or denial is None:
             raise ClientDisconnected
-        await self._transport.reject(status, headers, b"".join(body))
-        self._wake()
+        try:
+            if not isinstance(denial, Denial):
+                if not more:
+                    self._phase, self._denial = Phase.CLOSED, None
+                    await self._transport.reject(*denial, body)
+                    self._wake()
+                    return
+                denial = self._denial = self._transport.deny(*denial)
+            await denial.send(body, more)
+        except WebSocketDisconnect:
+            raise ClientDisconnected from None
+        if not more:
+            self._phase, self._denial = Phase.CLOSED, None
+            self._wake()
 
     def _close(self, event: Event) -> None:
         code = event.get("code")
@@ -161,6 +158,8 @@ class ASGISession:
         await asyncio.shield(self._answered)
 
     def _ended(self, _ending: Ending) -> None:
+        if isinstance(self._denial, Denial):
+            self._denial.ended()
         self._wake()
 
     def _wake(self) -> None:

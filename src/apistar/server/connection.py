@@ -186,8 +186,7 @@ class Connection:
             return
         if error is None:
             service.log.error("ASGI callable returned without completing handshake.")
-        denial = self._session.denial if self._session is not None else None
-        refusing = service.loop.create_task(self.transport.reject(*(denial or FAULT)))
+        refusing = service.loop.create_task(self.transport.reject(*FAULT))
         service.tasks.add(refusing)
         refusing.add_done_callback(service.tasks.discard)
 

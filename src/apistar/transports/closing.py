@@ -91,14 +91,17 @@ class Closing(Incoming):
         What `close()` does, without waiting for the peer: for a shutdown of many connections.
 
         The connection is over at once for its owner; TCP closes within `close_timeout_s`, whatever the peer does.
-        Before `accept()` it answers the handshake with 503.
+        Before `accept()` it answers the handshake with 503, or breaks off the answer that was begun.
         """
         if self.ending is not None:
             return
         if not self._accepted:
-            if self._handshake is not None:
-                self._refuse(503, refusal(self._handshake, 503, (), b""))
+            handshake = self._handshake
+            if handshake is not None:
+                self._refuse(503, refusal(handshake, 503, (), b""))
             self._end(Ending(code, reason, Initiator.LOCAL))
+            if handshake is None:
+                self._finish()
             return
         if self._backlog is not None:
             self._backlog.write_all()
@@ -124,6 +127,11 @@ class Closing(Incoming):
                 self._waiters = [waiter for waiter in self._waiters or () if waiter is not ended] or None
 
     def _refuse(self, status: int, response: bytes) -> None:
+        self._answer(status, response)
+        self._linger()
+
+    def _answer(self, status: int, response: bytes) -> None:
+        """Answer the handshake with something else than a 101, or begin to."""
         self._handshake = None
         if self._observer is not None:
             self._observer.refused(self._route, status)
@@ -131,7 +139,6 @@ class Closing(Incoming):
             self._tcp.write(response)
         if self._owner is not None:
             self._owner.handshake_answered(status)
-        self._linger()
 
     def _take_close(self, payload: bytes, more_behind: bool) -> None:
         """The peer's Close came first: answer with its code (RFC 6455 §5.5.1) and close TCP (§7.1.1)."""

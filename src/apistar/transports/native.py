@@ -18,9 +18,10 @@ from ..limits import DEFAULTS
 from .assembly import too_big
 from .closing import Closing
 from .deflate import negotiate
+from .denial import Denial
 from .frames import PING, PONG
 from .keepalive import Due, Keepalive
-from .opening import refusal, switching_protocols
+from .opening import refusal, refusal_head, switching_protocols
 from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, silence
 from .rate import MessageRate
 from .transport import Capability, Ending, HeaderList, Initiator
@@ -122,6 +123,34 @@ class NativeTransport(Closing):
         response = refusal(self._handshake, status, headers, body)
         self._on_end = None
         self._refuse(status, response)
+        self._end(Ending(1006, "", Initiator.LOCAL))
+
+    def deny(self, status: int, headers: HeaderList) -> Denial:
+        """
+        Begin what `reject()` does, for a body that comes in pieces.
+
+        Raises:
+            UsageError: If a header cannot be sent.
+            WebSocketDisconnect: If the connection is over.
+        """
+        tcp, handshake = self._tcp, self._handshake
+        if self.ending is not None or tcp is None or handshake is None:
+            raise self._disconnect()
+        denial = Denial(self, tcp, self._loop, status, headers, self._limits.send_timeout_s)
+        head = refusal_head(handshake, status, headers, denial.framing)
+        tcp.set_write_buffer_limits(high=1, low=0)
+        tcp.set_protocol(denial)
+        self._answer(status, head)
+        self._held = None
+        if self._paused:
+            self._paused = False
+            tcp.resume_reading()
+        return denial
+
+    def denied(self) -> None:
+        """Called by the `Denial`: its response is whole."""
+        self._on_end = None
+        self._linger()
         self._end(Ending(1006, "", Initiator.LOCAL))
 
     # TCP, while we are its protocol: up to the first message, for a client that sends much at once, after a failure

@@ -21,6 +21,9 @@ from .transport import HeaderList
 
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+BODILESS: Final = frozenset({204, 304})
+"""Statuses whose responses have no body, and so need no end of one (RFC 9112 §6.3)."""
+
 
 @dataclass(slots=True)
 class Handshake:
@@ -81,7 +84,22 @@ def switching_protocols(
 
 def refusal(handshake: Handshake, status: int, headers: HeaderList, body: bytes) -> bytes:
     """
-    An HTTP response that ends the connection.
+    An HTTP response that ends the connection; without the body where the status allows none.
+
+    Raises:
+        UsageError: If a header cannot be sent.
+    """
+    if status in BODILESS:
+        return refusal_head(handshake, status, headers, b"")
+    return refusal_head(handshake, status, headers, b"content-length: %d\r\n" % len(body)) + body
+
+
+def refusal_head(handshake: Handshake, status: int, headers: HeaderList, framing: bytes) -> bytes:
+    """
+    The head of such a response.
+
+    Args:
+        framing: The line that says where the body ends, if `headers` do not.
 
     Raises:
         UsageError: If a header cannot be sent.
@@ -97,13 +115,15 @@ def refusal(handshake: Handshake, status: int, headers: HeaderList, body: bytes)
         given.add(lowered)
         if lowered in (b"connection", b"transfer-encoding"):
             continue
+        if lowered == b"content-length" and status in BODILESS:
+            continue
         lines += (name, b": ", _checked(name, value), b"\r\n")
     if b"content-length" not in given:
-        lines.append(b"content-length: %d\r\n" % len(body))
+        lines.append(framing)
     for name, value in handshake.default_headers:
         if name.lower() not in given:
             lines += (name, b": ", value, b"\r\n")
-    lines += (b"connection: close\r\n\r\n", body)
+    lines.append(b"connection: close\r\n\r\n")
     return b"".join(lines)
 
 
