@@ -114,6 +114,8 @@ class Denial(asyncio.Protocol):
     async def _write(self, data: bytes) -> None:
         self._check()
         self._tcp.write(data)
+        # Whoever sends without end to a client that keeps up, or is gone, must not keep the loop from saying so.
+        await asyncio.sleep(0)
         while self._writable is not None:
             await asyncio.shield(self._writable)
         self._check()
