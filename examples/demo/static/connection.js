@@ -1,6 +1,7 @@
 // One WebSocket and its wire: opens, sends, closes, and keeps the record of each.
 
-import { Wire, meaningOf, sizeOf } from "./wire.js";
+import { closeMeaning, isFault } from "/docs/assets/codes.js";
+import { Wire, sizeOf } from "./wire.js";
 
 export class Connection extends EventTarget {
   constructor(path) {
@@ -71,8 +72,8 @@ export class Connection extends EventTarget {
     const words = closeWords(code, reason);
     this.wire.add(wasClean ? "received" : "none", "close", wasClean ? words : "no Close came");
     const who = this.closedByUs ? "by you" : wasClean ? "by the server" : "";
-    this.ending = [`Closed ${code}`, meaningOf(code), who, reason].filter(Boolean).join(" · ");
-    this.faulty = ![1000, 1001, 1005].includes(code);
+    this.ending = [`Closed ${code}`, closeMeaning(code), who, reason].filter(Boolean).join(" · ");
+    this.faulty = isFault(code);
     this.socket = null;
     this.#changed();
   }

@@ -3,21 +3,6 @@
 const KEPT = 2000; // rows; older ones are let go, so that a tab left open for a week stays light
 const UTF8 = new TextEncoder();
 
-const CODES = {
-  1000: "normal closure",
-  1001: "going away",
-  1002: "protocol error",
-  1003: "unsupported kind of data",
-  1005: "no code given",
-  1006: "lost without a Close",
-  1007: "invalid data",
-  1008: "policy",
-  1009: "message too big",
-  1011: "error in the server",
-  1012: "server restarts",
-  1013: "try again later",
-};
-
 export function sizeOf(text) {
   return UTF8.encode(text).length;
 }
@@ -26,10 +11,6 @@ export function readableSize(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-export function meaningOf(code) {
-  return CODES[code] ?? (code >= 4000 ? "the application's own" : code >= 3000 ? "registered" : "");
 }
 
 /** The record of one socket: its rows, and what they add up to. */
