@@ -131,10 +131,3 @@ def test_json_that_is_meant_to_hurt_takes_no_time(name: str, attack: str) -> Non
     with contextlib.suppress(InvalidMessage):
         decode(MANY[attack])
     assert time.process_time() - started < BUDGET_S
-
-
-def test_doubled_key_has_its_last_value_and_each_value_is_checked() -> None:
-    decode = JSON.decoder(Number)
-    assert decode('{"value":1,"value":2}') == Number(2)
-    with pytest.raises(InvalidMessage, match=r"^\$\.value: expected int, got str "):
-        decode('{"value":"1","value":2}')

@@ -22,7 +22,7 @@ from typing import ClassVar, TypeAlias, TypeVar, overload
 
 from ..types import Data
 from . import models
-from .incoming import guard_decoder
+from .incoming import guard_decoder, guard_frame_decoder
 from .outgoing import guard_encoder
 from .unsupported import guard_type
 
@@ -75,6 +75,10 @@ class Codec(ABC):
         """
         return _shared(_decoder, self, tp)
 
+    def frame_decoder(self, tp: object) -> Decoder[object]:
+        """As `decoder()`, for messages of a socket: one that came in the other kind of frame is refused with 1003."""
+        return _shared(_frame_decoder, self, tp)
+
     @overload
     def encoder(self, tp: type[T]) -> Encoder[T]: ...
     @overload
@@ -96,6 +100,12 @@ class Codec(ABC):
 def _decoder(codec: Codec, tp: object) -> Decoder[object]:
     guard_type(tp)
     return guard_decoder(codec, tp, models.reader(codec, tp) or codec.reader(tp))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _frame_decoder(codec: Codec, tp: object) -> Decoder[object]:
+    guard_type(tp)
+    return guard_frame_decoder(codec, tp, models.reader(codec, tp) or codec.reader(tp))
 
 
 @lru_cache(maxsize=1024, typed=True)

@@ -4,6 +4,7 @@ What a decoder found wrong, as `InvalidMessage`: the path, what was expected, wh
     $.text: expected str, got int
     $.age: expected int >= 18
     $.items[2].id: required field is missing
+    $.items[2].id: key is doubled
     $.type: unknown tag 'shout'; expected 'say' or 'leave'
     $: malformed JSON: invalid character (byte 12)
 
@@ -24,6 +25,7 @@ import msgspec
 
 from ..exceptions import InvalidMessage
 from ..types import Data
+from .keys import DoubledKey
 from .models import InvalidModel
 from .place import at
 from .spelling import strip
@@ -72,6 +74,8 @@ def fault(error: Exception, codec: Codec, tp: object, data: Data) -> InvalidMess
     if isinstance(error, msgspec.DecodeError):
         matched = _MALFORMED.match(str(error))
         return _malformed(codec.title, matched["detail"] if matched else f"it ends early (byte {len(data)})")
+    if isinstance(error, DoubledKey):
+        return invalid(quote(error.path), expected="each key once", says=error.says)
     if isinstance(error, UnicodeError):
         return _malformed(codec.title, _not_utf8(data))
     if isinstance(error, RecursionError):

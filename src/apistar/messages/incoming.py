@@ -39,9 +39,28 @@ def guard_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> C
             raise fault(error, codec, tp, data) from None
         except TypeError:
             if isinstance(data, str) and not codec.text:
-                raise InvalidMessage(
-                    f"$: expected a binary message of {codec.title}, got text", expected="binary", got="text", code=1003
-                ) from None
+                raise wrong_kind(codec) from None
             raise
 
     return decode
+
+
+def guard_frame_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
+    """As `guard_decoder`, for a socket, where the other kind of frame is refused; one call, as each message pays it."""
+    kind = str if codec.text else bytes
+
+    def decode(data: Data) -> object:
+        if type(data) is not kind:
+            raise wrong_kind(codec)
+        try:
+            return read(data)
+        except DECODE_FAULTS as error:
+            raise fault(error, codec, tp, data) from None
+
+    return decode
+
+
+def wrong_kind(codec: Codec) -> InvalidMessage:
+    """For a message that came in the other kind of frame than its codec's (RFC 6455 §7.4.1)."""
+    expected, got = ("text", "binary") if codec.text else ("binary", "text")
+    return InvalidMessage(f"$: expected a {expected} message, got {got}", expected=expected, got=got, code=1003)

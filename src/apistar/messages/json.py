@@ -1,8 +1,8 @@
 """
 JSON in text frames, the default codec.
 
-Decoding is msgspec's: strict (no coercion), doubled keys take the last value, NaN and Infinity are malformed,
-integers past 4300 digits and floats past the range of a double are refused. A NaN or an infinity becomes `null`, since
+Decoding is msgspec's: strict (no coercion), NaN and Infinity are malformed, integers past 4300 digits and floats past
+the range of a double are refused; so are doubled keys (`keys.py`). A NaN or an infinity becomes `null`, since
 JSON has no word for it, and so is no `float` to be sent.
 
 Source: RFC 8259.
@@ -18,6 +18,7 @@ import msgspec
 from ..types import Data
 from . import models
 from .codec import Codec
+from .keys import read_unique
 
 
 class JSONCodec(Codec):
@@ -30,7 +31,7 @@ class JSONCodec(Codec):
     media_type = "application/json"
 
     def reader(self, tp: object) -> Callable[[Data], object]:
-        return msgspec.json.Decoder(tp, dec_hook=models.load).decode
+        return read_unique(tp, msgspec.json.Decoder(tp, dec_hook=models.load).decode)
 
     def checker(self, tp: object) -> Callable[[Data], object]:
         return msgspec.json.Decoder(tp, dec_hook=models.vouched).decode

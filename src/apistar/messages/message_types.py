@@ -67,17 +67,7 @@ def _decode(codec: Codec, incoming: Any) -> Callable[[Data], Any]:
         return _text
     if incoming is bytes:
         return _binary
-    decode: Callable[[Any], Any] = codec.decoder(incoming)
-    kind, other = (str, "binary") if codec.text else (bytes, "text")
-    expected = "a text" if codec.text else "a binary"
-
-    def checked(message: Data) -> Any:
-        if type(message) is not kind:
-            detail = f"$: expected {expected} message, got {other}"
-            raise InvalidMessage(detail, expected=expected, got=other, code=1003)
-        return decode(message)
-
-    return checked
+    return codec.frame_decoder(incoming)
 
 
 def _encode(codec: Codec, outgoing: Any) -> Callable[[Any], str | bytes]:

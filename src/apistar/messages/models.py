@@ -71,7 +71,7 @@ def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
         validate_json = adapter(tp).validate_json
 
         def read_json(data: Data) -> object:
-            check(data)  # pydantic's JSON parser takes NaN, Infinity and 1e999; ours does not (RFC 8259 §6)
+            check(data)  # pydantic's JSON parser takes NaN, 1e999 and doubled keys; ours does not (RFC 8259 §4, §6)
             return validate_json(data)
 
         return read_json

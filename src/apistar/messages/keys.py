@@ -1,0 +1,191 @@
+"""
+No key twice: a JSON object that has one doubled means one thing here and another to the next parser.
+
+A key costs one colon, and a type says how many keys a message of it has at least. One that has no more colons than
+those has none doubled: that settles most messages with one count. For the rest, what was understood is written again,
+and has fewer colons than the message if an object lost a key to its double.
+
+Sources: RFC 8259 §4 (the names within an object should be unique), RFC 7493 §2.3 (here they must be).
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from ..types import Data
+
+if TYPE_CHECKING:
+    from msgspec.inspect import StructType
+
+LOCATED_BYTES: Final = 65536
+"""Messages up to this size have the place of the doubled key in their error; to look through 1 MiB takes 100 ms."""
+
+
+class DoubledKey(ValueError):
+    """
+    An object of the message has a key twice.
+
+    Attributes:
+        path: Of the key; `$` where it was not looked for.
+        says: What is wrong there.
+    """
+
+    def __init__(self, path: str = "$") -> None:
+        self.path = path
+        self.says = "a key is doubled" if path == "$" else "key is doubled"
+        super().__init__(f"{path}: {self.says}")
+
+
+def read_unique(tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
+    """
+    Wrap a JSON reader so that a message with a doubled key raises `DoubledKey`.
+
+    Args:
+        tp: What `read` makes.
+        read: Decodes, and takes the last value of a key.
+    """
+    if tp is Any or tp is object:
+        return _read_any(read)
+    structs, alone = _structs(tp)
+    if alone:
+        return _read_struct(structs[0], read)
+    tagged = len(structs) > 1
+    return _read_one_of({_class(struct): _required(struct) + tagged for struct in structs}, read)
+
+
+def _read_any(read: Callable[[Data], object]) -> Callable[[Data], object]:
+    def read_any(data: Data) -> object:
+        value = read(data)
+        if colons := data.count(":") if isinstance(data, str) else data.count(b":"):
+            _compare(data, colons, value)
+        return value
+
+    return read_any
+
+
+def _read_struct(struct: StructType, read: Callable[[Data], object]) -> Callable[[Data], object]:
+    """For one Struct, whose tag may be left out; where it is there, it mostly comes first."""
+    tagged = struct.tag_field is not None
+    least = _required(struct) + tagged
+    text = f"{{{_encode(struct.tag_field).decode()}:" if tagged else ""
+    binary = text.encode()
+
+    def read_struct(data: Data) -> object:
+        value = read(data)
+        if type(data) is str:
+            colons = data.count(":")
+            if colons != least or text not in data:
+                _check(data, colons)
+        else:
+            colons = data.count(b":")  # type: ignore[arg-type]
+            if colons != least or not data.startswith(binary):  # type: ignore[arg-type]
+                _check(data, colons)
+        return value
+
+    return read_struct
+
+
+def _read_one_of(least: Mapping[type, int], read: Callable[[Data], object]) -> Callable[[Data], object]:
+    """For a union, whose members have their tag, and for what is no Struct: of a `dict`, no key is known."""
+    least_of = least.get
+
+    def read_one_of(data: Data) -> object:
+        value = read(data)
+        colons = data.count(":") if type(data) is str else data.count(b":")  # type: ignore[arg-type]
+        if colons != least_of(type(value), 0):
+            _check(data, colons)
+        return value
+
+    return read_one_of
+
+
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _check(data: Data, colons: int) -> None:
+    """Raise if a message, which was understood, has a doubled key."""
+    try:
+        value = _decode(data)
+    except msgspec.DecodeError:  # a number that a Decimal can hold, or that stands in a field which nobody reads
+        if (path := _place(data)) is not None:
+            raise DoubledKey(path) from None
+    else:
+        _compare(data, colons, value)
+
+
+def _compare(data: Data, colons: int, value: object) -> None:
+    """
+    Raise if the message has more colons than what was understood of it: a key that was lost took its own along.
+
+    Writing again adds none but those that came escaped, since no number and no word has one.
+    """
+    if "\\u003" in data if isinstance(data, str) else b"\\u003" in data:
+        colons += _escaped_colons(data)
+    if _encode(value).count(b":") != colons:
+        raise DoubledKey((_place(data) if len(data) <= LOCATED_BYTES else None) or "$")
+
+
+def _escaped_colons(data: Data) -> int:
+    raw = data.encode() if isinstance(data, str) else data
+    raw = raw.replace(b"\\\\", b"")  # a backslash that is escaped escapes nothing
+    return raw.count(b"\\u003a") + raw.count(b"\\u003A")
+
+
+def _structs(tp: object) -> tuple[list[StructType], bool]:
+    """The Structs that a message may be, and whether it must be one, without a tag to tell which."""
+    from msgspec import inspect
+
+    info = inspect.type_info(tp)
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    members = info.types if isinstance(info, inspect.UnionType) else (info,)
+    structs = [member for member in members if isinstance(member, inspect.StructType) and not member.array_like]
+    return structs, len(members) == len(structs) == 1
+
+
+def _class(struct: StructType) -> type:
+    return typing.get_origin(struct.cls) or struct.cls
+
+
+def _required(struct: StructType) -> int:
+    return sum(field.required for field in struct.fields)
+
+
+class _Doubled(NamedTuple):
+    """Stands for an object that has this key twice."""
+
+    key: str
+
+
+def _place(data: Data) -> str | None:
+    """Where a doubled key is, if there is one; with the parser that shows all keys, and takes ten times as long."""
+    text = data if isinstance(data, str) else data.decode()
+    value = json.loads(text, object_pairs_hook=_mark, parse_int=str, parse_float=str)
+    waiting: list[tuple[str, object]] = [("$", value)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, _Doubled):
+            return f"{path}.{value.key}"
+        if isinstance(value, dict):
+            waiting.extend((f"{path}.{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+    return None
+
+
+def _mark(pairs: list[tuple[str, object]]) -> object:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return _Doubled(key)
+        seen.add(key)
+    return found
