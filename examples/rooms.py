@@ -34,7 +34,7 @@ class Said(Struct, tag="said"):
 class Entered(Struct, tag="entered"):
     """`recovered`: nothing since then is missing, and it was sent before this; else `recent` is where to begin."""
 
-    position: Position | None
+    position: Position
     recovered: bool
     members: list[str]
     recent: list[Said]

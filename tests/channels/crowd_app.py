@@ -35,7 +35,7 @@ async def follow(ws: WebSocket, notes: Notes, epoch: str = "", offset: int = 0) 
             await ws.send_json({"published": note.number, "position": await notes.publish(note)})
 
 
-async def publish(body: http.Body[Note], name: str, notes: Provider[Notes]) -> Position | None:
+async def publish(body: http.Body[Note], name: str, notes: Provider[Notes]) -> Position:
     async with notes(name=name) as topic:
         return await topic.publish(body)
 

@@ -50,7 +50,7 @@ class Said(msgspec.Struct, tag="said"):
 
 
 class Joined(msgspec.Struct, tag="joined"):
-    position: Position | None
+    position: Position
     recovered: bool
     members: list[str]
 
@@ -88,12 +88,12 @@ async def chat(
             await room.publish(Said(name, message.text))
 
 
-async def announce(body: http.Body[Say], rooms: Provider[Room], room: str = "lobby") -> Position | None:
+async def announce(body: http.Body[Say], rooms: Provider[Room], room: str = "lobby") -> Position:
     async with rooms(room=room) as found:
         return await found.publish(Said("server", body.text))
 
 
-async def post(body: http.Body[Say], room: Room) -> Position | None:
+async def post(body: http.Body[Say], room: Room) -> Position:
     return await room.publish(Said("post", body.text))
 
 
@@ -175,8 +175,28 @@ async def test_http_handler_publishes_to_a_topic_of_its_url_and_of_its_choice(cl
 async def test_background_code_publishes_through_the_application(app: ASyncApp, client: AsyncTestClient) -> None:
     async with client.websocket("/feeds/ticker") as session:
         await until(lambda: app.hub.statistics()["followers"] == 1, "joined")
-        assert await Ticker(app).publish({"gold": 7}) is None
+        assert await Ticker(app).publish({"gold": 7}) == Position("", 0)
         assert await session.receive_json() == {"gold": 7}
+
+
+async def test_joining_since_nowhere_is_joining_now(app: ASyncApp) -> None:
+    found: list[tuple[Position, bool]] = []
+
+    async def visit(ws: WebSocket, ticker: Ticker) -> None:
+        await ws.connect()
+        async with ticker.join(ws) as joined:
+            found.append((joined.position, joined.recovered))
+        async with ticker.join(ws, since=joined.position) as joined, ticker.subscribe(since=joined.position) as reader:
+            found.append((joined.position, joined.recovered))
+            found.append((reader.position, reader.recovered))
+        async with Room(app, room="x").join(ws, since=joined.position) as joined:
+            found.append((Position("", joined.position.offset), joined.recovered))
+            assert joined.position.epoch
+
+    async with AsyncTestClient(ASyncApp([Route("/", handler=visit)])) as client, client.websocket("/") as session:
+        await session.wait_closed()
+        assert session.close_code == 1000
+    assert found == [(Position("", 0), False)] * 4
 
 
 async def test_socket_that_left_gets_nothing_more_and_the_topic_is_forgotten(client: AsyncTestClient) -> None:

@@ -7,7 +7,7 @@ A mark that is not needed is an error too, in both, so that nothing stands here 
 from __future__ import annotations
 
 from apistar import Provider, WebSocket, http
-from tests.typing.revealed import Here, Leave, Said, Say, Session
+from tests.typing.revealed import Here, Leave, Room, Said, Say, Session
 
 
 async def raw(ws: WebSocket) -> None:
@@ -39,3 +39,9 @@ async def borrows(sessions: Provider[Session]) -> None:
 
 def order(body: http.Body[Said]) -> int:
     return body.text  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+async def publishes(room: Room) -> None:
+    await room.publish(Say("x"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    nothing: None = await room.publish(Said("a", "b"))  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    print(nothing)

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from apistar import ASyncApp, AsyncTestClient, Component, Include, Limits, Provider, Route, TestClient, WebSocket, http
+from apistar.channels import Broker, Channel, History, MemberJoined, MemberLeft, Position, Published
 from apistar.exceptions import InvalidMessage, WebSocketDisconnect
 from apistar.messages import JSON
 from apistar.testing import AsyncWebSocketSession, WebSocketSession
@@ -159,6 +160,46 @@ async def order(body: http.Body[Said], user_agent: http.Header, id: UUID, limit:
 async def upload(body: http.Body[bytes], size: Size | None = None) -> http.Response:
     assert_type(body, bytes)
     return http.JSONResponse({"bytes": len(body)}, status_code=201)
+
+
+# Channels
+
+
+class Room(Channel[Said]):
+    topic = "room:{room}"
+    history = History(size=100, ttl_s=300)
+    presence = True
+
+
+async def chat(ws: WebSocket[Say, Said], room: Room) -> None:
+    await ws.connect()
+    async with room.join(ws, member="ann") as joined:
+        assert_type((joined.position, joined.recovered, joined.dropped), tuple[Position, bool, int])
+        async for message in ws:
+            assert_type(await room.publish(Said("ann", message.text)), Position)
+
+
+async def announce(body: http.Body[Say], rooms: Provider[Room]) -> Position:
+    async with rooms(room="lobby") as room:
+        return await room.publish(Said("server", body.text))
+
+
+async def follows(room: Room, since: Position) -> None:
+    async with room.subscribe(since=since) as publications:
+        async for publication in publications:
+            assert_type(publication, Published[Said])
+            assert_type((publication.data, publication.position), tuple[Said, Position | None])
+    async with room.changes() as changes:
+        async for change in changes:
+            assert_type(change, MemberJoined | MemberLeft)
+    assert_type(await room.members(), list[str])
+    assert_type(await room.recent(5), list[Published[Said]])
+    assert_type(await room.position(), Position)
+
+
+async def script() -> None:
+    async with Broker.connect("memory://") as broker:
+        await Room(broker, room="7").publish(Said("cron", "hello"))
 
 
 # The application

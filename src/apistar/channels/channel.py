@@ -25,7 +25,7 @@ from .hub import Hub
 from .joining import Following, Joining
 from .payload import PayloadType
 from .policy import Policy, disconnect
-from .records import IDEMPOTENCY_TTL_S, History, Position, Presence, Published
+from .records import IDEMPOTENCY_TTL_S, NOWHERE, History, Position, Presence, Published
 from .subscriber import Changes, Subscription
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Channel(Generic[T]):
 
     async def publish(
         self, data: T, *, idempotency_key: str | None = None, idempotency_ttl_s: float = IDEMPOTENCY_TTL_S
-    ) -> Position | None:
+    ) -> Position:
         """
         Publish to everybody who follows the topic, in every process; encoded here, once.
 
@@ -127,7 +127,7 @@ class Channel(Generic[T]):
                 sent, and the position of the first is returned.
 
         Returns:
-            Its position; `None` on a channel without history.
+            Its position; on a channel without history that is nowhere, `Position("", 0)`.
 
         Raises:
             EncodeError: If `data` is not of the channel's type, or too large.
@@ -142,9 +142,10 @@ class Channel(Generic[T]):
             raise UsageError(f"idempotency_key exceeds max_key_bytes of {limits.max_key_bytes}")
         if self.hub.observer is not None:
             self.hub.observer.published(self.template, len(payload))
-        return await self.hub.broker.publish(
+        position = await self.hub.broker.publish(
             self.topic, payload, self.history, idempotency_key=idempotency_key, idempotency_ttl_s=idempotency_ttl_s
         )
+        return NOWHERE if position is None else position
 
     # Following
 
@@ -166,7 +167,7 @@ class Channel(Generic[T]):
         Args:
             member: Who this is, on a channel with presence.
             since: Send everything published after this position first. All or nothing: if something is missing,
-                nothing is sent, and `joined.recovered` is false.
+                nothing is sent, and `joined.recovered` is false. Since nowhere is as since now.
             policy: What happens when this socket reads too slowly.
             presence: Send `MemberJoined` and `MemberLeft` to the socket too.
 

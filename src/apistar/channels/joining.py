@@ -18,7 +18,7 @@ from ..exceptions import UsageError, WebSocketProtocolError
 from ..websocket.outlet import outlet_of
 from .payload import Arrival
 from .policy import Policy
-from .records import Position, Presence
+from .records import NOWHERE, Position, Presence
 from .subscriber import Changes, Seat, Subscriber, Subscription
 from .topic import Topic
 
@@ -36,13 +36,13 @@ S = TypeVar("S", bound=Subscription[Any])
 async def begin(topic: Topic, channel: Channel[Any], subscriber: Subscriber, since: Position | None) -> None:
     """Steps 2 to 4, for an open topic."""
     history = channel.history
-    if since is None or history is None:
+    if since is None or since == NOWHERE or history is None:
         topic.add(subscriber, at_once=True)
-        subscriber.position = topic.position if history is not None else None
+        subscriber.position = NOWHERE if history is None or topic.position is None else topic.position
         return
     subscriber.hold()
     topic.add(subscriber, at_once=False)
-    subscriber.position = topic.position
+    subscriber.position = topic.position or NOWHERE
     page = await channel.hub.broker.read(channel.topic, history, since if _plausible(since) else None)
     subscriber.position = page.position
     if page.continues(since):
@@ -140,7 +140,7 @@ class Joining:
         channel = self._channel
         if self._seat is not None:
             raise UsageError("this join() was entered before; call join() again")
-        if self._since is not None:
+        if self._since not in (None, NOWHERE):
             channel.needed_history("join(since=…)")
         if self._member is None and not self._presence:
             return None
@@ -169,7 +169,7 @@ class Following(Generic[S]):
         channel = self._channel
         if self._subscription is not None:
             raise UsageError("this subscribe() is entered already; call subscribe() again")
-        if self._since is not None:
+        if self._since not in (None, NOWHERE):
             channel.needed_history("subscribe(since=…)")
         changes = issubclass(self._kind, Changes)
         topic = channel.hub.topic(channel.topic, channel.template)

@@ -27,6 +27,10 @@ class Position(msgspec.Struct, frozen=True):
     offset: int
 
 
+NOWHERE: Final = Position("", 0)
+"""Where everything is on a channel without history, whose publications have no place."""
+
+
 class History(msgspec.Struct, frozen=True):
     """
     What a topic remembers, so that a socket that was away can catch up.

@@ -17,7 +17,7 @@ from ..exceptions import PublicationsLost, WebSocketDisconnect
 from .limits import ChannelLimits
 from .payload import Arrival, PayloadType, Wire
 from .policy import Outbox, Policy
-from .records import MemberJoined, MemberLeft, Page, Position, Published
+from .records import NOWHERE, MemberJoined, MemberLeft, Page, Position, Published
 
 if TYPE_CHECKING:
     from ..transports.transport import Transport
@@ -37,7 +37,7 @@ class Subscriber:
     One place in a topic.
 
     Attributes:
-        position: Where the topic was when it began; `None` on a channel without history.
+        position: Where the topic was when it began; `Position("", 0)` on a channel without history.
         recovered: Every publication since the position asked for was delivered, in order, once.
         dropped: Publications that its policy dropped.
         member: Who it is, on a channel with presence.
@@ -59,7 +59,7 @@ class Subscriber:
         self.topic = topic
         self.payload = payload
         self.member: str | None = None
-        self.position: Position | None = None
+        self.position = NOWHERE
         self.recovered = False
         self.dropped = 0
         self.wants_presence = wants_presence

@@ -16,7 +16,7 @@ from ..exceptions import BrokerError, WebSocketDisconnect
 from ..transports.transport import Prepared
 from .payload import Arrival, Wire
 from .policy import BATCH_BYTES, BATCH_MESSAGES
-from .records import History, Position, PresenceEvent, Publication
+from .records import NOWHERE, History, Position, PresenceEvent, Publication
 from .stream import Stream
 from .subscriber import Seat, Subscriber
 
@@ -303,7 +303,7 @@ class Topic:
         self.flush()
         log.warning("publications of %r are lost to %d subscribers here", self.name, self.users)
         for subscriber in (*self._fast, *(self._slow or ())):
-            if subscriber.position is not None:
+            if subscriber.position != NOWHERE:
                 self.remove(subscriber)  # a Close takes its time, and what comes meanwhile would show the gap first
                 subscriber.lose()
 
