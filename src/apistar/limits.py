@@ -5,8 +5,8 @@ Every limit of a connection, in one frozen record with a unit in every name.
 that was not given takes the application's value, which falls back to DEFAULTS. `None` means "no limit" where the
 field allows it.
 
-Sources: THREATS of the project (why each exists), RFC 6455 §10.4 (implementation limits), Autobahn 9.* (what good
-clients send).
+Sources: THREAT_MODEL.md (why each exists), RFC 6455 §10.4 (implementation limits), Autobahn 9.* (what good clients
+send).
 """
 
 from __future__ import annotations

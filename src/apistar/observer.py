@@ -4,6 +4,7 @@ The hook point for whoever counts: what happened to connections, as it happens.
 Subclass `Observer` and override what you want to see; every method is called synchronously on the event loop and must
 return at once. What one raises is logged the first time, and disturbs no connection. Where no observer is set nothing
 is called, so that off costs nothing.
+
 `route` is the route's URL template, never the path, so that its number of values is bounded.
 """
 

@@ -14,7 +14,7 @@ Keys of one topic share a hash tag, so that a step runs on one node of a Redis C
 Processes are told over the pub/sub channel `apistar:{topic}`; `redis_messages.py` says how. Time is that of Redis, so
 that processes need not agree on theirs.
 
-Sources: Redis' documentation of EVAL, XADD, "Keys hash tags" and "Client-side caching of scripts".
+Sources: Redis' documentation of EVAL and its script cache, of XADD, and of hash tags (cluster specification).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Who follows a topic in this process: sockets that joined (`Seat`) and handlers that iterate (`Subscription`).
 
 What the topic promises to both: `take()` is called with publications in order, each once; `lose()` once if some are
-lost for those who count on the history; nothing after `detach()`.
+lost for those who count on the history; nothing after `Topic.remove()`.
 """
 
 from __future__ import annotations

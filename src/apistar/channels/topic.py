@@ -41,6 +41,8 @@ class Topic:
         label: The template, for counters.
         users: Places taken, those included that are not ready yet.
         quiet: No publication came since the last check.
+        watchers: Followers who want to know which members come and leave.
+        stream: Its publications in order.
     """
 
     __slots__ = (

@@ -1,5 +1,5 @@
 """
-Forms: read within the limits, and converted to a type.
+Forms, converted to a type; `request.py` and `multipart.py` read them.
 
 A field that comes once is a value, one that comes several times a list; where the type says list it is one always, so
 that a single ticked box is no fault. Fields are text and converted as such (`"3"` is an `int`); uploads are

@@ -2,6 +2,7 @@
 The query string, read strictly.
 
 Percent-encoded bytes that are not UTF-8 are a 400, not replacement characters, and the number of fields is bounded.
+
 Source: WHATWG URL §5.1 (application/x-www-form-urlencoded parsing).
 """
 

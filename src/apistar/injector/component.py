@@ -3,6 +3,7 @@ What provides a value: components (the application's) and sources (built in).
 
 A component's `resolve()` says by its return annotation what it provides and by its parameters what it needs. The
 identity of what is provided is the annotation itself: two classes of one name are two things.
+
 A source reads straight from the root of a connection and is bound to one parameter when the plan is compiled, so that
 converters and decoders are built once.
 """
@@ -118,7 +119,7 @@ class Source(Protocol):
         Bind a parameter, or give `None` where this source does not provide it.
 
         Args:
-            parameter: Its annotation is resolved, without `Annotated` metadata only where it had none.
+            parameter: Its annotation is resolved, with its `Annotated` metadata.
             site: What the application passed to `Injector.program()`: the route's side of the question.
 
         Raises:

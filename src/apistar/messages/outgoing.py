@@ -99,9 +99,7 @@ def instance_classes(tp: object) -> tuple[type, ...] | None:
 
 
 def _trusted(member: object) -> bool:
-    return member is None or (
-        isinstance(member, type) and (member in _SCALARS or member in (dict, list) or _vouches(member))
-    )
+    return member is None or (isinstance(member, type) and (member in _SCALARS or _vouches(member)))
 
 
 def _vouches(cls: type) -> bool:

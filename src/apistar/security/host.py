@@ -3,6 +3,7 @@
 
 Compared literally and without case; `*.example.com` matches every name below `example.com`. A port is ignored, and so
 is the dot that ends a fully qualified name.
+
 Source: RFC 9110 §7.2; threat: a forged Host that poisons URLs.
 """
 
@@ -33,6 +34,8 @@ class HostCheck:
 
     def check(self, scope: Scope) -> None:
         """
+        Let a request pass whose host is ours.
+
         Raises:
             BadRequest: If the host is not allowed.
         """

@@ -43,6 +43,8 @@ class OriginCheck:
 
     def check(self, scope: Scope) -> None:
         """
+        Let a handshake pass that no other site opened.
+
         Raises:
             Forbidden: If a browser opened the socket from another site.
         """

@@ -6,7 +6,7 @@ What it lets through may be given to an application; everything else is a `Refus
 so that bytes behind a refused upgrade are never taken for a request (RFC 9110 §7.8).
 
 Sources: RFC 6455 §4.2.1 (the client's handshake) and §4.4 (versions), RFC 9112 §3.2 (Host) and §6.3 (message body),
-RFC 9110 §5.5 (field values) and §7.2 (Host); THREATS of the project, rows 10, 11, 12, 23.
+RFC 9110 §5.5 (field values) and §7.2 (Host); THREAT_MODEL.md, rows 10, 11, 12, 23.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ What makes a line or a message body valid is httptools' to say: control characte
 colon, two lengths or a length beside an encoding end in 400; `tests/threats/` sends all of them.
 
 A connection that upgrades at once pays for none of uvicorn's per-connection state: `HttpToolsProtocol.__init__` runs
-with the first plain request. Sources: RFC 9112, RFC 9110; THREATS of the project, rows 8 to 12.
+with the first plain request. Sources: RFC 9112, RFC 9110; THREAT_MODEL.md, rows 8 to 12.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..types import ASGIApp, Data, Event, Scope
@@ -24,6 +25,8 @@ class ClientDisconnected(OSError):
 
 
 class Phase(enum.Enum):
+    """How far the connection has come."""
+
     CONNECTING = "connecting"
     DENYING = "denying"
     OPEN = "open"
@@ -163,12 +166,12 @@ class Exchange:
     async def _wait(self) -> None:
         await self._changed.wait()
 
-    async def wait_for(self, condition: Any, timeout_s: float | None) -> bool:
+    async def wait_for(self, condition: Callable[[], bool], timeout_s: float | None) -> bool:
         """Wait until `condition()` holds; False when the time is over."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
                     await self._wait()
         except TimeoutError:
-            return bool(condition())
+            return condition()
         return True

@@ -20,7 +20,7 @@ class Ending(Protocol):
 
 
 class Connection(Protocol):
-    """What the WebSocket asks of a transport; `transports/transport.py` has the whole contract."""
+    """As much of that contract as the WebSocket needs."""
 
     @property
     def send_short(self) -> Callable[[int, str | BytesLike], None] | None: ...

@@ -14,6 +14,12 @@ from ..exceptions import UsageError
 
 
 def raw_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> list[tuple[bytes, bytes]]:
+    """
+    Headers as ASGI has them: names in lower case, values in Latin-1.
+
+    Raises:
+        UsageError: If one of them would be read as two.
+    """
     if not headers:
         return []
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -26,6 +32,7 @@ def raw_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -
 
 
 def encoded_body(body: str | bytes | Mapping[str, object] | None) -> tuple[bytes, bytes]:
+    """The bytes of a body, and its content type."""
     if body is None:
         return b"", b""
     if isinstance(body, bytes):
