@@ -8,7 +8,7 @@ from apistar.exceptions import WebSocketDisconnect
 
 
 async def websocket_helloworld(ws: WebSocket):
-    """The basic flow: connect with the client, handle the data, close or see the client close, clean up."""
+    """Connect with the client, send what there is, close."""
     await ws.connect()
 
     # Send 100 Hello World!

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,11 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
         ),
         (lambda: [Route("/{rest:path}", "GET", page)], r"write {\+rest} for the rest of the path"),
         (lambda: [Route("/a/<int:id>", "GET", page)], "write {id} for <int:id>"),
+        (lambda: [Mount("/x", ASyncApp)], r"not the class ASyncApp; write ASyncApp\(…\)"),  # type: ignore[arg-type]
+        (
+            lambda: [Route("/", handler=page, limits={"ping_timeout_s": 3})],  # type: ignore[arg-type]
+            r"the limits of route '/' must be Limits\(…\), not {'ping",
+        ),
         (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]
         (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are 'json', 'msgpack', and"),
     ],
@@ -162,17 +167,40 @@ def test_hook_that_forgets_an_annotation_is_refused_at_start_up() -> None:
         ASyncApp([Route("/", handler=page)], event_hooks=[Hook])
 
 
+def test_limits_of_another_type_are_refused_at_start_up() -> None:
+    with pytest.raises(ConfigurationError, match=r"the limits of the application must be Limits\(…\), not 3"):
+        ASyncApp([], limits=3)  # type: ignore[arg-type]
+
+
 def test_middleware_that_is_none_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError, match=r"middleware 'gzip' cannot be called .* Middleware"):
         ASyncApp([], middleware=["gzip"])  # type: ignore[list-item]
 
 
-def test_lifespan_that_is_no_context_manager_is_refused_with_what_to_write() -> None:
-    async def lifespan(app: ASyncApp) -> AsyncIterator[None]:
-        yield
+async def lifespan_undecorated(app: ASyncApp) -> AsyncIterator[None]:
+    yield
 
-    with pytest.raises(ConfigurationError, match=r"lifespan \(.*\) gives .* @contextlib.asynccontextmanager"):
-        ASyncApp([], lifespan=lifespan)  # type: ignore[arg-type]
+
+async def lifespan_without_yield(app: ASyncApp) -> None: ...
+
+
+@contextlib.contextmanager
+def lifespan_of_sync_code(app: ASyncApp) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    "lifespan",
+    [
+        lifespan_undecorated,
+        lifespan_without_yield,
+        lifespan_of_sync_code,
+        contextlib.asynccontextmanager(lifespan_without_yield),  # type: ignore[arg-type]
+    ],
+)
+def test_lifespan_that_is_no_context_manager_is_refused_with_what_to_write(lifespan: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"lifespan_\w+ \(.*\) gives .* @contextlib.asynccontextmanager"):
+        ASyncApp([], lifespan=lifespan)
 
 
 def test_value_that_a_websocket_handler_returns_is_noted(caplog: pytest.LogCaptureFixture) -> None:
@@ -275,7 +303,7 @@ def test_lifespan_and_application_components_start_and_stop_in_order() -> None:
             yield Pool()
             log.append("pool down")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: ASyncApp) -> AsyncIterator[Mapping[str, Any]]:
         log.append("lifespan up")
         yield {"answer": 42}

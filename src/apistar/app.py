@@ -38,7 +38,7 @@ from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.static_files import static_files
 from .http.templates import Templates
 from .injector import Component, Injector
-from .limits import DEFAULTS, Limits
+from .limits import DEFAULTS, Limits, checked
 from .messages import JSON, MSGPACK
 from .observer import Observer, guarded
 from .routing import Include, Mount, Route, RouteKind, Router, table, unclaimed
@@ -110,7 +110,7 @@ class ASyncApp:
         servers: Sequence[str] = (),
     ) -> None:
         routes = _listed("routes", routes)
-        self.limits = limits
+        self.limits = checked(limits, "the application")
         self.observer = guarded(observer)
         self._channels = ChannelSource(lambda: self.hub)
         self._carriage = (broker, channel_limits)

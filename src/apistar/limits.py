@@ -104,3 +104,15 @@ _OPTIONAL: Final = frozenset(
 )
 
 DEFAULTS: Final = Limits()
+
+
+def checked(limits: object, owner: str) -> Limits:
+    """
+    The limits that were given to an application or a route.
+
+    Raises:
+        ConfigurationError: If they are something else.
+    """
+    if not isinstance(limits, Limits):
+        raise ConfigurationError(f"the limits of {owner} must be Limits(…), not {limits!r}")
+    return limits

@@ -26,7 +26,7 @@ from apistar.channels import (
     drop_oldest,
 )
 from apistar.channels.policy import BATCH_MESSAGES
-from apistar.exceptions import PublicationsLost
+from apistar.exceptions import PublicationsLost, UsageError
 from apistar.limits import Limits
 from apistar.observer import Observer
 from apistar.transports.native import NativeTransport
@@ -169,6 +169,15 @@ async def test_one_publication_larger_than_the_outbox_is_taken(hub: Hub) -> None
         await turn()
         transport.unblock()
         assert texts(transport) == ["x" * 500]
+
+
+async def test_field_that_publications_do_not_have_is_refused_when_a_socket_joins(hub: Hub) -> None:
+    websocket, _ = await socket()
+    sentence = r"conflate\('simbol'\): Price has no field 'simbol'; its fields are symbol, cents"
+    with pytest.raises(UsageError, match=sentence):
+        Prices(hub).join(websocket, policy=conflate("simbol"))
+    with pytest.raises(UsageError, match=sentence):
+        Prices(hub).subscribe(policy=conflate("simbol"))
 
 
 async def test_newest_price_per_symbol_is_kept_by_the_name_of_a_field(hub: Hub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -288,6 +289,36 @@ def test_unknown_dependency_names_the_chain_and_the_place() -> None:
         r"handler → Session → User: nothing provides parameter 'user' of .*test_plans\.py:\d+", str(raised.value)
     )
     assert "add a Component whose resolve() returns User" in str(raised.value)
+
+
+def test_unknown_dependency_of_a_provider_names_who_asked_for_it() -> None:
+    async def handler(sessions: Provider[Session]) -> None: ...
+
+    injector = Injector([], [])
+    injector.program(object()).plan(handler)
+    with pytest.raises(
+        UnknownDependency, match=r"nothing provides parameter 'sessions' of handler \(.*test_plans.py:\d+\)"
+    ):
+        injector.finish()
+
+
+def test_provider_without_a_type_is_told_what_to_write() -> None:
+    async def handler(sessions: Provider) -> None: ...  # type: ignore[type-arg]
+
+    with pytest.raises(UnknownDependency, match=r"write what it is to give, `sessions: Provider\[Session\]`"):
+        Injector([], []).program(object()).plan(handler)
+
+
+def test_resolve_that_is_a_context_manager_already_is_refused() -> None:
+    class Decorated(Component):
+        @contextlib.asynccontextmanager
+        async def resolve(self) -> AsyncIterator[User]:
+            yield User()
+
+    with pytest.raises(
+        ConfigurationError, match=r"Decorated\.resolve \(.*\) gives a context manager; .* leave the decorator"
+    ):
+        Injector([Decorated()], [])
 
 
 def test_cycle_is_refused_with_its_chain() -> None:

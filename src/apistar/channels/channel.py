@@ -176,9 +176,11 @@ class Channel(Generic[T]):
             WebSocketDisconnect: If the socket is closed.
             WebSocketProtocolError: 1008 if it joined `max_topics_per_socket` or the member's name is too long, 1013 if
                 the topic has its `max_members`.
-            UsageError: If it has joined this topic already, or the channel has no presence or history to ask for.
+            UsageError: If it has joined this topic already, or the channel has no presence or history to ask for; from
+                the call itself, if the policy goes by a field that the channel's type does not have.
             BrokerUnavailable: If the broker did not answer in time.
         """
+        policy.check(self.payload.annotation)
         return Joining(self, websocket, member, since, policy, presence)
 
     def subscribe(
@@ -189,6 +191,7 @@ class Channel(Generic[T]):
 
         Gives `Published[T]`; raises as `join()`, and `PublicationsLost` from the iteration.
         """
+        policy.check(self.payload.annotation)
         return Following(self, Subscription, since, policy)
 
     def changes(self) -> Following[Changes]:

@@ -15,8 +15,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
+import msgspec
+
+from ..exceptions import UsageError
+from ..messages.spelling import members, spell, strip
 from .limits import ChannelLimits
 from .payload import Arrival
 from .records import Position
@@ -77,6 +81,14 @@ class Policy(ABC):
 
         Args:
             decode: A payload → value, for a policy that must look at values.
+        """
+
+    def check(self, carried: object) -> None:  # noqa: B027  (most serve any type)
+        """
+        Look at the type of the publications, before the first comes.
+
+        Raises:
+            UsageError: If the policy cannot serve it.
         """
 
     def __repr__(self) -> str:
@@ -176,9 +188,17 @@ class _DropOldest(Policy):
 
 
 class _Conflate(Policy):
-    def __init__(self, key: Callable[[Any], Hashable]) -> None:
+    def __init__(self, key: Callable[[Any], Hashable], field: str = "") -> None:
         self._key = key
-        self.name = f"conflate({getattr(key, '__name__', key)})"
+        self._field = field
+        self.name = f"conflate({repr(field) if field else getattr(key, '__name__', key)})"
+
+    def check(self, carried: object) -> None:
+        for member in map(strip, members(carried)) if self._field else ():
+            cls = get_origin(member) or member
+            if isinstance(cls, type) and issubclass(cls, msgspec.Struct) and not hasattr(cls, self._field):
+                known = ", ".join(cls.__struct_fields__)
+                raise UsageError(f"{self.name}: {spell(cls)} has no field {self._field!r}; its fields are {known}")
 
     def outbox(self, limits: ChannelLimits, decode: Callable[[bytes], Any]) -> Outbox:
         return _Newest(limits, lambda arrival: self._key_of(arrival, decode))
@@ -194,7 +214,8 @@ def conflate(key: Callable[[Any], Hashable] | str) -> Policy:
     Let only the newest publication per key wait for a slow socket.
 
     Args:
-        key: A function of the published value, or the name of one of its fields.
+        key: A function of the published value, or the name of one of its fields; one that the channel's type does
+            not have is a `UsageError` when a socket joins.
     """
     if isinstance(key, str):
         name = key
@@ -203,8 +224,7 @@ def conflate(key: Callable[[Any], Hashable] | str) -> Policy:
             found: Hashable = value[name] if isinstance(value, dict) else getattr(value, name)
             return found
 
-        field.__name__ = repr(name)
-        return _Conflate(field)
+        return _Conflate(field, name)
     return _Conflate(key)
 
 

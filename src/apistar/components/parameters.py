@@ -205,7 +205,9 @@ def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
         except msgspec.ValidationError as error:
             shown = value if isinstance(value, str) else ", ".join(value)
             detail = fault(error, JSON, annotation, "").detail.removeprefix("$: ")
-            detail = detail.removeprefix(f"invalid value {value!r}; ")  # it has just been said
+            detail = detail.removeprefix(f"invalid value {value!r}; ").removesuffix(
+                ", got str"
+            )  # it has just been said
             raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
 
     return convert

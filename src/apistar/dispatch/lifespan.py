@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import ConfigurationError
 from ..injector import Injector, name_of, where
+from ..injector.signature import unwrapped
 from ..types import ASGIApp, Receive, Scope, Send
 from .mounted_lifespan import mounted_lifespan
 
@@ -52,10 +53,10 @@ class Lifespan(Generic[App]):
         mounts: Iterable[tuple[str, ASGIApp]] = (),
         hub: Callable[[], Hub | None] = lambda: None,
     ) -> None:
-        if inspect.isasyncgenfunction(context) or inspect.iscoroutinefunction(context):
+        if context is not None and not _may_give_a_context(context):
             raise ConfigurationError(
-                f"lifespan {name_of(context)} ({where(context)}) gives no context manager; let it yield once, and "
-                "put @contextlib.asynccontextmanager above it"
+                f"lifespan {name_of(context)} ({where(context)}) gives no async context manager; make it an "
+                "`async def` that yields once, and put @contextlib.asynccontextmanager above it"
             )
         self.state: Mapping[str, Any] = {}
         self.mounted: dict[int, Mapping[str, Any]] = {}
@@ -142,3 +143,9 @@ class Lifespan(Generic[App]):
 
 def _sentence(error: Exception) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _may_give_a_context(context: Callable[..., object]) -> bool:
+    function = unwrapped(context)
+    without_yield = inspect.iscoroutinefunction(function)
+    return not (without_yield or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(context))

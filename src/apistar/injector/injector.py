@@ -12,8 +12,8 @@ from ..exceptions import ConfigurationError
 from .component import Binding, Component, Lifetime, Source
 from .plan import MISSING, Plan, Resolution
 from .program import Program
-from .provider import ProviderRecipe
-from .signature import optional_of, provided_annotation, where, words
+from .provider import Provider, ProviderRecipe
+from .signature import is_context_manager, optional_of, provided_annotation, where, words
 
 
 def _check_component(component: object) -> None:
@@ -52,6 +52,11 @@ class Injector:
             _check_component(component)
             if not callable(getattr(component, "resolve", None)):
                 raise ConfigurationError(f"{type(component).__qualname__} has no resolve() method")
+            if is_context_manager(component.resolve):
+                raise ConfigurationError(
+                    f"{type(component).__qualname__}.resolve ({where(component.resolve)}) gives a context manager; a "
+                    "resolve that yields is one by itself: leave the decorator out"
+                )
             if type(component).can_handle_parameter is not Component.can_handle_parameter:
                 continue
             annotation = self._annotation_of(component)
@@ -100,6 +105,8 @@ class Injector:
     def hint(self, parameter: inspect.Parameter) -> str:
         """What to do about a parameter that nobody provides."""
         wanted = optional_of(parameter.annotation) or parameter.annotation
+        if wanted is Provider:
+            return f"write what it is to give, `{parameter.name}: Provider[Session]`"
         for component in self.components:
             annotation = self._annotation_of(component)
             if getattr(annotation, "__name__", "") == getattr(wanted, "__name__", None):
@@ -139,7 +146,7 @@ class Injector:
         key = (component, parameter.annotation)
         if key not in self._values:
             self._values[key] = MISSING
-            call = _returns(parameter.annotation, type(component).__qualname__)
+            call = _returns(parameter.annotation, type(component).__qualname__, parameter.name, component.resolve)
             self._plans.append((key, self._program.plan(call)))
         values = self._values
 

@@ -121,7 +121,7 @@ class Program:
         seen: tuple[Hashable, ...],
     ) -> int:
         if get_origin(bare(parameter.annotation)) is Provider:
-            return self._provider_slot(parameter, chain, steps)
+            return self._provider_slot(parameter, call, chain, steps)
         component = self._injector.component_for(parameter, self._namespace)
         if component is not None:
             return self._component_slot(component, parameter, chain, steps, seen)
@@ -208,7 +208,9 @@ class Program:
         self._keep(step, steps)
         return slot
 
-    def _provider_slot(self, parameter: inspect.Parameter, chain: list[str], steps: dict[int, Step]) -> int:
+    def _provider_slot(
+        self, parameter: inspect.Parameter, call: Callable[..., Any], chain: list[str], steps: dict[int, Step]
+    ) -> int:
         wanted = get_args(bare(parameter.annotation))[0]
         key: Hashable = ("provider", wanted)
         slot = self._slots.get(key)
@@ -217,7 +219,8 @@ class Program:
             return slot
         recipe = self._recipes.get(key)
         if recipe is None:
-            recipe = ProviderRecipe(words(wanted), wanted, self._fresh, [*chain, words(parameter.annotation)])
+            asking = [*chain, words(parameter.annotation)]
+            recipe = ProviderRecipe(words(wanted), wanted, self._fresh, asking, parameter, call)
             self._recipes[key] = recipe
             self._injector.pending.append(recipe)
         slot = self._reserve(key, MISSING)

@@ -19,6 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from .plan import Plan, Resolution
+from .signature import unwrapped
 
 if TYPE_CHECKING:
     from .program import Program
@@ -76,9 +77,19 @@ class Provider(Generic[T]):
 class ProviderRecipe:
     """How a provider's value is made; compiled after the plan that asks for it, so that a circle can be broken."""
 
-    def __init__(self, label: str, wanted: object, fresh: Callable[[], Program], chain: list[str]) -> None:
+    def __init__(
+        self,
+        label: str,
+        wanted: object,
+        fresh: Callable[[], Program],
+        chain: list[str],
+        asked: inspect.Parameter,
+        asker: Callable[..., Any],
+    ) -> None:
         self.label = label
         self.chain = chain
+        self._asked = asked.name
+        self._asker = asker
         self._wanted = wanted
         self._fresh = fresh
         self._named: dict[str, int] = {}
@@ -87,7 +98,7 @@ class ProviderRecipe:
     def compile(self) -> None:
         """Compile the plan of the value; called once, by the injector."""
         program = self._fresh()
-        plan = program.plan(_returns(self._wanted, self.chain[0]))
+        plan = program.plan(_returns(self._wanted, self.chain[0], self._asked, self._asker))
         self.compiled: tuple[Program, Plan] = (program, plan)
         for step in plan.steps:
             name = getattr(step.about, "name", None)
@@ -115,15 +126,17 @@ class ProviderRecipe:
         return Provider(self, resolution.values[0])
 
 
-def _returns(wanted: object, name: str) -> Callable[[Any], Any]:
-    """A function of one parameter that is annotated as wanted and gives it back."""
+def _returns(wanted: object, name: str, parameter: str, asker: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A function of one parameter that is annotated as wanted and gives it back; to messages it is who asked for it."""
 
     def value(value: Any) -> Any:
         return value
 
-    value.__annotations__ = {"value": wanted}
+    value.__annotations__ = {parameter: wanted}
     value.__qualname__ = name
     value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter("value", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=wanted)]
+        [inspect.Parameter(parameter, inspect.Parameter.POSITIONAL_ONLY, annotation=wanted)]
     )
+    code = getattr(unwrapped(asker), "__code__", value.__code__)
+    value.__code__ = value.__code__.replace(co_filename=code.co_filename, co_firstlineno=code.co_firstlineno)
     return value

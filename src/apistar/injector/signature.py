@@ -8,6 +8,7 @@ closes over, and in the namespace given (the function in which a route was writt
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import functools
 import inspect
 import re
@@ -143,6 +144,13 @@ def yields(call: Callable[..., Any]) -> bool:
     """Whether a callable is a generator function, sync or async."""
     function = unwrapped(call)
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def is_context_manager(call: Callable[..., Any]) -> bool:
+    """Whether `@contextmanager` or `@asynccontextmanager` stands above a generator function."""
+    function = getattr(call, "__func__", call)
+    written_in = getattr(function, "__globals__", {}).get("__name__")
+    return hasattr(function, "__wrapped__") and written_in == contextlib.__name__
 
 
 def bare(annotation: Any) -> Any:

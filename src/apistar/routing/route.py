@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import RouteConfigurationError
-from ..limits import Limits
+from ..limits import Limits, checked
 from ..messages.codec import Codec
 from ..types import ASGIApp, WSGIFace, asgi_of, names_later
 
@@ -71,7 +71,7 @@ class Route:
         self.handler = handler
         self.name = name or _name(handler)
         self.documented = documented
-        self.limits = limits
+        self.limits = None if limits is None else checked(limits, f"route {url!r}")
         self.codecs = (codecs,) if isinstance(codecs, str) else tuple(codecs)
         self.namespace: Mapping[str, Any] | None = None
         if _has_string_annotations(handler):
@@ -117,6 +117,10 @@ class Mount:
     def __init__(self, url: str, app: ASGIApp | WSGIFace, name: str | None = None) -> None:
         if not callable(app):
             raise RouteConfigurationError(f"mount {url!r} needs an ASGI application, not {app!r}")
+        if isinstance(app, type):
+            raise RouteConfigurationError(
+                f"mount {url!r} needs an application, not the class {app.__qualname__}; write {app.__qualname__}(…)"
+            )
         self.url = url
         self.app = asgi_of(app)
         self.name = name
