@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from apistar.cli.main import COMMANDS
-from apistar.cli.typed import HELP
+from apistar.cli.slash_commands import HELP
 from apistar.cli.ws import ws
 from tests.cli.commands import serving
 from tests.code_blocks import CodeBlock, code_blocks

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 from .endings import Ending
 from .lines import piped_lines, typed_lines
+from .slash_commands import HELP, Close, Help, Message, Ping, understood
 from .transcript import Transcript
-from .typed import HELP, Close, Help, Message, Ping, understood
 
 
 class Session:

@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 import click
 import msgspec
 
+from ..exceptions import CLOSE_REASON_LIMIT_BYTES
+
 HELP: Final = """\
 A line is sent as a text message. A line that begins with a slash is a command:
   /json VALUE           send JSON, checked and without spaces
@@ -49,9 +51,10 @@ class Help:
 
 Typed: TypeAlias = Message | Ping | Close | Help
 
-REASON_LIMIT_BYTES: Final = 123
 PING_LIMIT_BYTES: Final = 125
-"""RFC 6455 §5.5: a control frame holds 125 bytes, two of which are a Close's code."""
+"""RFC 6455 §5.5: a control frame holds so many."""
+SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011})
+"""Close codes below 3000 that a client may send."""
 
 
 def understood(line: str) -> Typed:
@@ -121,9 +124,6 @@ def _close(rest: str) -> Close:
     code = int(digits) if digits.isascii() and digits.isdigit() else 0 if digits else 1000
     if not (code in SENDABLE or 3000 <= code < 5000):
         raise click.UsageError("a client may close with 1000 to 1003, 1007 to 1011, and 3000 to 4999 (RFC 6455 §7.4)")
-    if len(reason.encode()) > REASON_LIMIT_BYTES:
-        raise click.UsageError(f"a close reason holds {REASON_LIMIT_BYTES} bytes, not {len(reason.encode())}")
+    if len(reason.encode()) > CLOSE_REASON_LIMIT_BYTES:
+        raise click.UsageError(f"a close reason holds {CLOSE_REASON_LIMIT_BYTES} bytes, not {len(reason.encode())}")
     return Close(code, reason)
-
-
-SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011})
