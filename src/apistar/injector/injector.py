@@ -12,25 +12,8 @@ from ..exceptions import ConfigurationError
 from .component import Binding, Component, Lifetime, Source
 from .plan import MISSING, Plan, Resolution
 from .program import Program
-from .provider import Provider, ProviderRecipe
+from .provider import Provider, ProviderRecipe, returning
 from .signature import is_context_manager, optional_of, provided_annotation, where, words
-
-
-def _check_component(component: object) -> None:
-    if not isinstance(component, Component):
-        hint = f"write {component.__name__}()" if isinstance(component, type) else "subclass Component"
-        raise ConfigurationError(f"components must be instances of Component, not {component!r}; {hint}")
-
-
-_DATA_MARKS = ("__struct_fields__", "__dataclass_fields__", "__attrs_attrs__", "__total__", "model_fields")
-
-
-def _is_data(annotation: Any) -> bool:
-    """Whether an annotation looks like what a client sends: an object, a mapping or a list."""
-    plain = get_origin(annotation) or annotation
-    return isinstance(plain, type) and (
-        plain in (dict, list, set, tuple) or any(hasattr(plain, mark) for mark in _DATA_MARKS)
-    )
 
 
 class Injector:
@@ -47,7 +30,7 @@ class Injector:
         self._check()
 
     def _check(self) -> None:
-        provided: dict[int, tuple[Any, Component]] = {}
+        provided: list[tuple[Any, Component]] = []
         for component in self.components:
             _check_component(component)
             if not callable(getattr(component, "resolve", None)):
@@ -67,13 +50,13 @@ class Injector:
                     f"{type(component).__qualname__}.resolve ({where(component.resolve)}) has no return annotation; "
                     "it says what the component provides: `def resolve(self) -> User`"
                 )
-            for other_annotation, other in provided.values():
+            for other_annotation, other in provided:
                 if other_annotation == annotation:
                     raise ConfigurationError(
                         f"{type(other).__qualname__} ({where(other.resolve)}) and {type(component).__qualname__} "
                         f"({where(component.resolve)}) both provide {words(annotation)}; leave one of them out"
                     )
-            provided[len(provided)] = (annotation, component)
+            provided.append((annotation, component))
 
     def _annotation_of(self, component: Component, namespace: Mapping[str, Any] | None = None) -> Any:
         """What a component provides; `None` where that can only be read in the namespace of a route."""
@@ -141,12 +124,10 @@ class Injector:
 
     def application_value(self, component: Component, parameter: inspect.Parameter) -> Callable[[object], Any]:
         """Plan a value that lives as long as the application; what comes back reads it."""
-        from .provider import _returns
-
         key = (component, parameter.annotation)
         if key not in self._values:
             self._values[key] = MISSING
-            call = _returns(parameter.annotation, type(component).__qualname__, parameter.name, component.resolve)
+            call = returning(parameter.annotation, type(component).__qualname__, parameter.name, component.resolve)
             self._plans.append((key, self._program.plan(call)))
         values = self._values
 
@@ -181,3 +162,20 @@ class Injector:
             cleanup = resolution.close(error)
             if cleanup is not None:
                 await cleanup
+
+
+def _check_component(component: object) -> None:
+    if not isinstance(component, Component):
+        hint = f"write {component.__name__}()" if isinstance(component, type) else "subclass Component"
+        raise ConfigurationError(f"components must be instances of Component, not {component!r}; {hint}")
+
+
+_DATA_MARKS = ("__struct_fields__", "__dataclass_fields__", "__attrs_attrs__", "__total__", "model_fields")
+
+
+def _is_data(annotation: Any) -> bool:
+    """Whether an annotation looks like what a client sends: an object, a mapping or a list."""
+    plain = get_origin(annotation) or annotation
+    return isinstance(plain, type) and (
+        plain in (dict, list, set, tuple) or any(hasattr(plain, mark) for mark in _DATA_MARKS)
+    )

@@ -98,7 +98,7 @@ class ProviderRecipe:
     def compile(self) -> None:
         """Compile the plan of the value; called once, by the injector."""
         program = self._fresh()
-        plan = program.plan(_returns(self._wanted, self.chain[0], self._asked, self._asker))
+        plan = program.plan(returning(self._wanted, self.chain[0], self._asked, self._asker))
         self.compiled: tuple[Program, Plan] = (program, plan)
         for step in plan.steps:
             name = getattr(step.about, "name", None)
@@ -126,7 +126,7 @@ class ProviderRecipe:
         return Provider(self, resolution.values[0])
 
 
-def _returns(wanted: object, name: str, parameter: str, asker: Callable[..., Any]) -> Callable[[Any], Any]:
+def returning(wanted: object, name: str, parameter: str, asker: Callable[..., Any]) -> Callable[[Any], Any]:
     """A function of one parameter that is annotated as wanted and gives it back; to messages it is who asked for it."""
 
     def value(value: Any) -> Any:
