@@ -32,7 +32,7 @@ from .components import (
 )
 from .dispatch import Lifespan, Operation, RouteCompiler, readiness_route, refuse_websocket, serve_http, serve_websocket
 from .dispatch.middleware import wrapped
-from .dispatch.mounted import path_of, scope_below, serve_mounted
+from .dispatch.mounted import path_below_root, scope_below, serve_mounted
 from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.static_files import static_files
@@ -194,15 +194,9 @@ class ASyncApp:
         try:
             if self._hosts.active:
                 self._hosts.check(scope)
-            match = self.router.match(path_of(scope), scope["method"])
+            match = self.router.match(path_below_root(scope), scope["method"])
         except HTTPException as refusal:
-            elsewhere = self.router.other_slash(path_of(scope), scope["method"]) if type(refusal) is NotFound else None
-            if elsewhere is not None:
-                query = scope["query_string"].decode("latin-1")
-                await RedirectResponse(f"{elsewhere}?{query}" if query else elsewhere)(scope, receive, send)
-                return
-            exchange = Exchange(scope, receive, send, self.limits)
-            await serve_http(self._unrouted, exchange, refusal)
+            await self._unmatched(scope, receive, send, refusal)
             return
         if match.mount is not None:
             await serve_mounted(match.mount.app, self._below(scope, match.mount, match.prefix), receive, send)
@@ -216,12 +210,21 @@ class ASyncApp:
         scope["path_params"] = match.params
         await serve_http(operation, exchange)
 
+    async def _unmatched(self, scope: Scope, receive: Receive, send: Send, refusal: HTTPException) -> None:
+        if type(refusal) is NotFound:
+            elsewhere = self.router.other_slash(path_below_root(scope), scope["method"])
+            if elsewhere is not None:
+                query = scope["query_string"].decode("latin-1")
+                await RedirectResponse(f"{elsewhere}?{query}" if query else elsewhere)(scope, receive, send)
+                return
+        await serve_http(self._unrouted, Exchange(scope, receive, send, self.limits), refusal)
+
     def _websocket(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         transport = None
         try:
             if self._hosts.active:
                 self._hosts.check(scope)
-            match = self.router.match_websocket(path_of(scope))
+            match = self.router.match_websocket(path_below_root(scope))
             if match.mount is not None:
                 return match.mount.app(self._below(scope, match.mount, match.prefix), receive, send)
             operation = match.target
@@ -247,7 +250,9 @@ class ASyncApp:
 
     def _transport(self, scope: Scope, receive: Receive, send: Send) -> Transport:
         transport = transport_of(scope, receive, send)
-        return transport if self._refusals is None else witnessed(transport, scope, path_of(scope), self._refusals)
+        if self._refusals is None:
+            return transport
+        return witnessed(transport, scope, path_below_root(scope), self._refusals)
 
     @property
     def hub(self) -> Hub:

@@ -7,61 +7,14 @@ The peer never learns more than a status or a close code.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterator
 
-from starlette.exceptions import HTTPException as StarletteHTTPException
-
-from ..exceptions import HTTPException, WebSocketDisconnect, WebSocketProtocolError
-from ..injector import Resolution
 from ..types import Scope
 
 logger = logging.getLogger("apistar")
 
 TESTING_EXTENSION = "apistar.testing"
 """The key in `extensions` under which a test client leaves a list for the faults of a connection."""
-
-
-ANSWERS = (HTTPException, StarletteHTTPException, WebSocketProtocolError)
-"""Exceptions that say what the peer gets."""
-
-
-def plain(error: BaseException) -> BaseException:
-    """
-    What a group of exceptions comes to, as a task group raises it: an ending if everybody was told of the ending, an
-    answer if there is nothing but answers, else the group.
-    """
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = list(_leaves(error))
-    faults = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)]
-    if not faults:
-        return leaves[0]
-    return faults[0] if all(isinstance(fault, ANSWERS) for fault in faults) else error
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
-
-
-async def cause_of(cancelled: asyncio.CancelledError, resolution: Resolution) -> BaseException:
-    """
-    Who cancelled: the server, or a task group of the handler one of whose tasks failed.
-
-    A task group cancels its parent and raises what its tasks raised when it is left, so clean-ups are run here.
-    """
-    cleanup = resolution.close(cancelled)
-    if cleanup is not None:
-        try:
-            await cleanup
-        except BaseException as fault:
-            return plain(fault)
-    return cancelled
 
 
 def report(scope: Scope, label: str, error: BaseException) -> None:

@@ -26,7 +26,8 @@ from ..exceptions import HTTPException, InternalServerError
 from ..http.responses import check_headers, problem_of
 from ..injector import Plan, Resolution
 from ..types import Event, Send
-from .faults import cause_of, plain, report
+from .causes import cause_of, plain
+from .faults import report
 from .operation import Operation, Style
 
 

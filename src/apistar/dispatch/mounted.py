@@ -15,7 +15,7 @@ from ..http.responses import problem_of
 from ..types import ASGIApp, Receive, Scope, Send
 
 
-def path_of(scope: Scope) -> str:
+def path_below_root(scope: Scope) -> str:
     """The path below `root_path`, by which a route is found."""
     path: str = scope["path"]
     root = scope.get("root_path", "")

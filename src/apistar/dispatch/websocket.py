@@ -39,7 +39,8 @@ from ..http.responses import problem_of
 from ..injector import Plan, Resolution
 from ..transports.transport import Transport
 from ..websocket import WebSocket, status
-from .faults import cause_of, note, plain, report
+from .causes import cause_of, plain
+from .faults import note, report
 from .operation import Operation, Style
 
 HTTP_CLOSE_CODES = 4000
