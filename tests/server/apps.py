@@ -238,6 +238,13 @@ async def push(scope: Event, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.send", "bytes": b"x" * 65536})
 
 
+async def murmur(scope: Event, receive: Receive, send: Send) -> None:
+    """The same, a byte at a time."""
+    await send({"type": "websocket.accept"})
+    while True:
+        await send({"type": "websocket.send", "bytes": b"x"})
+
+
 async def swallow(scope: Event, receive: Receive, send: Send) -> None:
     """A handler that does not let itself be cancelled."""
     await send({"type": "websocket.accept"})

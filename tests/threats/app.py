@@ -27,6 +27,13 @@ async def sink(ws: WebSocket) -> None:
         pass
 
 
+async def murmur(ws: WebSocket) -> None:
+    """Sends without end, a byte at a time."""
+    await ws.connect()
+    while True:
+        await ws.send(b"x")
+
+
 async def watched(ws: WebSocket) -> None:
     """An echo whose end is kept."""
     await ws.connect()
@@ -87,6 +94,7 @@ app = ASyncApp(
         Route("/sink", handler=sink),
         Route("/deaf", handler=deaf),
         Route("/push", handler=push, limits=Limits(send_timeout_s=1.0)),
+        Route("/murmur", handler=murmur),
         Route("/slow-push", handler=push, name="slow_push"),
         Route("/deflate", handler=echo, name="deflate", limits=Limits(compression=True)),
         Route("/last-words", handler=last_words, limits=Limits(close_timeout_s=0.5)),

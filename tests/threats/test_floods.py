@@ -27,7 +27,7 @@ from tests.server.wire import (
     read_to_end,
     upgrade,
 )
-from tests.threats.watch import MIB, bounded, witness
+from tests.threats.watch import MIB, assert_alive, bounded, witness
 from tests.transports.wire import ZERO_MASK, frame
 
 FLOOD_BYTES = 48 * MIB
@@ -179,6 +179,26 @@ def test_client_that_resets_right_behind_the_handshake_leaves_nothing(attacked: 
                 if number % 2:
                     client.recv(12)
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("target", [b"/push", b"/murmur"])
+def test_client_that_resets_under_a_push_that_never_waits_is_noticed(attacked: ServerProcess, target: bytes) -> None:
+    """Nobody reads, so there is always room: the handler must hear it, and the others be served."""
+    with bounded(attacked), witness(attacked, "reset under a push"):
+        for _ in range(10):
+            with attacked.connect() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                upgrade(client, target)
+        assert_alive(attacked)
+
+
+def test_push_without_end_to_a_client_that_keeps_up_leaves_others_their_turn(attacked: ServerProcess) -> None:
+    with witness(attacked, "a push that never waits"), attacked.connect() as client:
+        upgrade(client, b"/murmur")
+        assert_alive(attacked)
+        left_bytes = 64 * 1024
+        while left_bytes > 0:
+            left_bytes -= len(client.recv(4096))
 
 
 def test_large_messages_one_after_another_are_echoed_and_let_go(attacked: ServerProcess) -> None:

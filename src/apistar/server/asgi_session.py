@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from typing import Final
 
 from uvicorn.protocols.utils import ClientDisconnected
 
@@ -23,6 +24,9 @@ from ..transports.native import NativeTransport
 from ..transports.transport import SHORT_BYTES, Ending, HeaderList
 from ..types import Event
 from ..websocket.status import is_sendable
+
+TURN_MESSAGES: Final = 64
+"""As a `WebSocket` of ours: who only sends must hear that its client is gone, and leave the others their turn."""
 
 
 class Phase(enum.Enum):
@@ -37,11 +41,12 @@ class Phase(enum.Enum):
 class ASGISession:
     """The application's events of one connection."""
 
-    __slots__ = ("_announced", "_answered", "_denial", "_phase", "_transport")
+    __slots__ = ("_announced", "_answered", "_denial", "_phase", "_transport", "_turn")
 
     def __init__(self, transport: NativeTransport, limits: Limits, observer: Observer | None) -> None:
         self._transport = transport
         self._phase = Phase.CONNECTING
+        self._turn = TURN_MESSAGES
         self._announced = False
         self._answered: asyncio.Future[None] | None = None
         # Status and headers wait for the first piece of the body, as in ASGI's "Response Start".
@@ -73,6 +78,8 @@ class ASGISession:
                 try:
                     if send_short is not None and data is not None and len(data) <= SHORT_BYTES:
                         send_short(2, data)
+                        turn = self._turn
+                        self._turn = turn - 1 if turn else await _turn_of_others()
                         return
                     if text is not None:
                         waiting = self._transport.send(text, True)
@@ -82,6 +89,7 @@ class ASGISession:
                         raise RuntimeError("ASGI message 'websocket.send' has neither 'bytes' nor 'text'.")
                     if waiting is not None:
                         await waiting
+                    self._turn = self._turn - 1 if self._turn else await _turn_of_others()
                 except WebSocketDisconnect:
                     raise ClientDisconnected from None
             elif kind == "websocket.close":
@@ -166,3 +174,8 @@ class ASGISession:
         answered, self._answered = self._answered, None
         if answered is not None and not answered.done():
             answered.set_result(None)
+
+
+async def _turn_of_others() -> int:
+    await asyncio.sleep(0)
+    return TURN_MESSAGES

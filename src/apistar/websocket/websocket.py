@@ -9,6 +9,7 @@ Sources: RFC 6455; the Starlette and API Star 0.4 interfaces, whose names are ke
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Generic
@@ -48,6 +49,9 @@ else:
     In = TypeVar("In")
     Out = TypeVar("Out")
 
+TURN_MESSAGES: Final = 64
+"""Sent by one handler before others have their turn: one that only sends would never hear that its client is gone."""
+
 _decode_json: Final = JSON.decoder(Any)
 _BINARY: Final = (bytes, bytearray, memoryview)
 
@@ -71,6 +75,7 @@ class WebSocket(Generic[In, Out]):
         "_extra",
         "_handshake",
         "_state",
+        "_turn",
         "_types",
         "broken",
         "close_code",
@@ -98,6 +103,7 @@ class WebSocket(Generic[In, Out]):
         self._types = types
         self._decode = None if types is None else types.decode
         self._state = WebSocketState.CONNECTING
+        self._turn = TURN_MESSAGES
         self._closing = False
         self._extra: SimpleNamespace | None = None
         self._callbacks: list[Callable[[], None]] | None = None
@@ -269,7 +275,8 @@ class WebSocket(Generic[In, Out]):
         """
         Send one message, waiting while the outbox is full.
 
-        Messages leave in call order, from whichever task. If cancelled while waiting, nothing was queued.
+        Messages leave in call order, from whichever task. If cancelled while waiting for room, nothing was queued.
+        Every now and then others have their turn after a message was sent, although there is room for the next.
 
         Args:
             data: `str` (text) or bytes (binary), or a value of the declared outgoing type.
@@ -294,10 +301,12 @@ class WebSocket(Generic[In, Out]):
         send_short = self._connection.send_short
         if send_short is not None and len(payload) <= SHORT_BYTES:
             send_short(1 if text else 2, payload)
-            return
-        waiting = self._connection.send(payload, text)
-        if waiting is not None:
-            await waiting
+        else:
+            waiting = self._connection.send(payload, text)
+            if waiting is not None:
+                await waiting
+        turn = self._turn
+        self._turn = turn - 1 if turn else await _turn_of_others()
 
     async def send_text(self, data: str) -> None:
         """Send a text message; raises as `send()`."""
@@ -330,6 +339,7 @@ class WebSocket(Generic[In, Out]):
         waiting = self._connection.send(payload, text)
         if waiting is not None:
             await waiting
+        self._turn = self._turn - 1 if self._turn else await _turn_of_others()
 
     def send_nowait(self, data: Out) -> None:
         """
@@ -469,6 +479,11 @@ class WebSocket(Generic[In, Out]):
     def __repr__(self) -> str:
         code = "" if self.close_code is None else f" code={self.close_code}"
         return f"<WebSocket {self._handshake.scope.get('path', '')} {self._state.value}{code}>"
+
+
+async def _turn_of_others() -> int:
+    await asyncio.sleep(0)
+    return TURN_MESSAGES
 
 
 def _not_raw(data: object) -> EncodeError:
