@@ -20,6 +20,9 @@ from .exceptions import ConfigurationError
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
+RETRY_AFTER_S: Final = (1, 10)
+"""Bounds of the random `Retry-After` of a 503, so that refused clients do not come back in one second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

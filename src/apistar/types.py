@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Annotated, Any, ForwardRef, Literal, Protocol, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Final, ForwardRef, Literal, Protocol, TypeAlias, get_args, get_origin
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -19,6 +19,9 @@ Data: TypeAlias = "str | bytes"
 """One message as it comes: text or binary (RFC 6455 §5.6)."""
 
 BytesLike: TypeAlias = "bytes | bytearray | memoryview"
+
+TESTING_EXTENSION: Final = "apistar.testing"
+"""The key in a scope's `extensions` under which a test client leaves a list for the faults of a connection."""
 
 
 def names_later(annotation: object) -> bool:

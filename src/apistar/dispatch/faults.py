@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import logging
 
-from ..types import Scope
+from ..types import TESTING_EXTENSION, Scope
 
 logger = logging.getLogger("apistar")
-
-TESTING_EXTENSION = "apistar.testing"
-"""The key in `extensions` under which a test client leaves a list for the faults of a connection."""
 
 
 def report(scope: Scope, label: str, error: BaseException) -> None:

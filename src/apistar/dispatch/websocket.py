@@ -43,9 +43,6 @@ from .causes import cause_of, plain
 from .faults import note, report
 from .operation import Operation, Style
 
-HTTP_CLOSE_CODES = 4000
-"""An `HTTPException` after `connect()` closes with this plus its status: 4403, 4404 (RFC 6455 §7.4.2)."""
-
 
 async def serve_websocket(operation: Operation, exchange: Exchange, leave: Callable[[], None]) -> None:
     """
@@ -169,7 +166,7 @@ async def _finish(
         if websocket.connecting:
             await _reject(websocket, error)
         elif websocket.connected:
-            await websocket.close(HTTP_CLOSE_CODES + error.status_code, error.title)
+            await websocket.close(status.HTTP_CLOSE_CODES + error.status_code, error.title)
     elif isinstance(error, WebSocketProtocolError):
         note(exchange.scope, operation.label, f"ended with {error}")
         if websocket.connecting:

@@ -35,7 +35,7 @@ def responder(annotation: object) -> Callable[[Any], Response]:
     Raises:
         UnsupportedType: If JSON cannot carry the type.
     """
-    plain = [member for member in members(annotation) if not _is_response(member)]
+    plain = [member for member in members(annotation) if not is_response(member)]
     checked = [member for member in plain if strip(member) not in _AS_THEY_ARE]
     if not checked or any((typing.get_origin(strip(member)) or strip(member)) in _ANYTHING for member in checked):
         return response_of
@@ -49,7 +49,8 @@ def responder(annotation: object) -> Callable[[Any], Response]:
     return respond
 
 
-def _is_response(tp: object) -> bool:
+def is_response(tp: object) -> bool:
+    """Whether a type is a response, which passes as it is."""
     bare = strip(tp)
     return isinstance(bare, type) and issubclass(bare, Response)
 

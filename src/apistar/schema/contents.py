@@ -13,10 +13,12 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
 
 from ..components.body import BodyInfo
+from ..http.form import FORMS, MULTIPART, has_upload
 from ..http.responses import JSONResponse
+from ..http.returned import is_response
 from ..injector.signature import hints_of
 from ..messages.description import Schema, describe
 from ..messages.docstring import parse
@@ -27,7 +29,6 @@ from ..messages.spelling import members, spell, strip
 from ..routing import Route
 from .reference import Content, Message
 
-FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 TEXT: Final = "text/plain"
 BINARY: Final = "application/octet-stream"
 
@@ -88,9 +89,8 @@ def request_body(types: Types, body: BodyInfo) -> Content:
     name = getattr(bare, "__name__", "")
     if name == "FormData":
         return Content(FORMS, {"type": "object"})
-    fields = getattr(bare, "__annotations__", {})
-    if any("UploadFile" in str(annotation) for annotation in fields.values()):
-        return Content(FORMS[1:], _upload_form(types, bare))
+    if has_upload(bare):
+        return Content((MULTIPART,), _upload_form(types, bare))
     return Content((JSON.media_type, MSGPACK.media_type), types.incoming(body.annotation))
 
 
@@ -121,7 +121,7 @@ def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
     rest = [member for member in members(returned) if strip(member) not in (None, type(None))]
     if not rest:
         return 204, None
-    plain = [member for member in rest if not _is_response(member)]
+    plain = [member for member in rest if not is_response(member)]
     if not plain:
         return _of_response(strip(rest[0]))
     if strip(plain[0]) is str and len(plain) == 1:
@@ -134,11 +134,6 @@ def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
 
 def _union(parts: list[object]) -> object:
     return typing.Union[tuple(parts)]  # noqa: UP007  (built at run time)
-
-
-def _is_response(tp: object) -> bool:
-    bare = strip(tp)
-    return isinstance(bare, type) and issubclass(bare, Response)
 
 
 def _of_response(tp: object) -> tuple[int, Content | None]:

@@ -25,10 +25,8 @@ from ..exceptions import HTTPException, WebSocketProtocolError
 from ..injector.signature import unwrapped
 from ..messages.docstring import Docstring
 from ..websocket import WebSocket
+from ..websocket.status import HTTP_CLOSE_CODES
 from .reference import Outcome
-
-HTTP_CLOSE_CODES = 4000
-"""An `HTTPException` after `connect()` closes with this plus its status."""
 
 
 @dataclass(slots=True)

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
-from typing import Final
 
 from ..exceptions import ServiceUnavailable
-
-RETRY_AFTER_S: Final = (1, 10)
-"""Bounds of the random `Retry-After`."""
+from ..limits import RETRY_AFTER_S
 
 
 class Admission:

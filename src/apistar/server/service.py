@@ -18,7 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_remote_addr
 
 from ..exceptions import ConfigurationError
-from ..limits import DEFAULTS, Limits
+from ..limits import DEFAULTS, RETRY_AFTER_S, Limits
 from ..observer import Guarded, Observer
 from ..transports.wheel import Wheel, wheel_of
 from ..types import ASGIApp
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from .connection import Connection
-
-RETRY_AFTER_S: Final = (1, 10)
-"""Bounds of the random `Retry-After` of a 503, so that refused clients do not come back in one second."""
 
 
 class Service:

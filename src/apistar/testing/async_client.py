@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from ..types import ASGIApp, Receive, Scope, Send, WSGIFace, asgi_of
+from ..types import TESTING_EXTENSION, ASGIApp, Receive, Scope, Send, WSGIFace, asgi_of
 from .async_session import UNSET, AsyncWebSocketSession
 from .lifespan import TestLifespan
 from .scopes import websocket_scope
@@ -70,7 +70,7 @@ class AsyncTestClient(httpx.AsyncClient):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._lifespan.ensure_started()
         errors: list[BaseException] = []
-        scope["extensions"] = {**scope.get("extensions", {}), "apistar.testing": {"errors": errors}}
+        scope["extensions"] = {**scope.get("extensions", {}), TESTING_EXTENSION: {"errors": errors}}
         scope["state"] = dict(self._lifespan.state)
         scope["path"] = self._root_path + scope["path"]
         try:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..types import ASGIApp, Data, Event, Scope
+from ..types import TESTING_EXTENSION, ASGIApp, Data, Event, Scope
 from .denied import WebSocketDenied
 
 MAX_WAITING_MESSAGES: Final = 1024
@@ -57,7 +57,7 @@ class Exchange:
         self._outbox: deque[Data] = deque()
         self._body: list[bytes] = []
         self._changed = asyncio.Event()
-        scope["extensions"]["apistar.testing"] = {"errors": self.errors}
+        scope["extensions"][TESTING_EXTENSION] = {"errors": self.errors}
         self.task = asyncio.get_running_loop().create_task(self._run(app), name=f"apistar test: {scope['path']}")
 
     async def _run(self, app: ASGIApp) -> None:

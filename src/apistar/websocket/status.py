@@ -23,6 +23,9 @@ WS_1013_TRY_AGAIN_LATER: Final = 1013
 WS_1014_BAD_GATEWAY: Final = 1014
 WS_1015_TLS_HANDSHAKE: Final = 1015
 
+HTTP_CLOSE_CODES: Final = 4000
+"""An `HTTPException` after `connect()` closes with this plus its status: 4403, 4404 (RFC 6455 §7.4.2)."""
+
 NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Endings that a loop over messages takes as its end: the peer closed on purpose; a browser's `close()` sends 1005."""
 
