@@ -75,7 +75,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "a2wsgi": ("wsgi.py",),
     "prometheus_client": ("server/metrics.py", "metrics.py"),
     "httpx": ("testing/*.py",),
-    "websockets": ("cli/handshake.py", "cli/session.py", "cli/ws.py"),
+    "websockets": ("cli/client.py", "cli/handshake.py", "cli/session.py", "cli/ws.py"),
     "prompt_toolkit": ("cli/lines.py",),
     "jinja2": (),
     "pydantic": ("messages/*.py",),

@@ -36,11 +36,13 @@ class Ending:
     Attributes:
         code: Of the Close; 1006 where there was none.
         by: "the server", "this client" or "nobody".
+        unanswered: Whether the other side sent no Close back.
     """
 
     code: int
     reason: str
     by: str
+    unanswered: bool = False
 
     @property
     def normal(self) -> bool:
@@ -50,7 +52,8 @@ class Ending:
         reason = f": {escaped(self.reason)}" if self.reason else ""
         if self.by == "nobody":
             return f"lost without a Close (1006, {meaning(1006)}){reason}"
-        return f"closed by {self.by} with {self.code} ({meaning(self.code)}){reason}"
+        silence = "; the server sent no Close back" if self.unanswered else ""
+        return f"closed by {self.by} with {self.code} ({meaning(self.code)}){reason}{silence}"
 
 
 def meaning(code: int) -> str:

@@ -8,20 +8,18 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import click
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, NegotiationError
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 
+from .client import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Connect, Connection
 from .failure import Failure
-from .transcript import escaped
-
-MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-MAX_SHOWN_BODY: Final = 4000
+from .transcript import Transcript, escaped
 
 
 async def connected(
@@ -48,13 +46,15 @@ async def connected(
         settings["proxy"] = None
     place = urlsplit(url).netloc
     try:
-        return await connect(
+        return await Connect(
             url,
             additional_headers=_headers(headers, cookies),
             origin=cast("Origin | None", origin),
             subprotocols=cast("Sequence[Subprotocol]", subprotocols) or None,
             open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_MESSAGE_BYTES,
+            create_connection=Connection,
             user_agent_header="apistar ws",
             **settings,
         )
@@ -63,9 +63,11 @@ async def connected(
     except InvalidStatus:
         raise
     except NegotiationError as error:
-        raise Failure(f"{place} chose what was not offered: {error}") from None
-    except InvalidMessage:
-        raise Failure(f"{place} does not speak HTTP here; if it speaks TLS, write wss://") from None
+        raise Failure(f"{place} chose what was not offered: {escaped(str(error))}") from None
+    except InvalidMessage as error:
+        raise Failure(
+            f"{place} gave no answer of HTTP/1.1{_why(error)}; does it speak HTTP here? If it speaks TLS, write wss://"
+        ) from None
     except InvalidHandshake as error:
         raise Failure(f"{place} answered, but not as a WebSocket: {escaped(str(error))}") from None
     except ssl.SSLCertVerificationError as error:
@@ -88,16 +90,23 @@ async def connected(
         raise Failure(f"no connection to {place}: {error.strerror or error}") from None
 
 
-def show_refusal(response: Response) -> None:
+def show_refusal(response: Response, transcript: Transcript) -> None:
     """Print the response with which a server refused the handshake."""
     click.secho(f"refused with {response.status_code} {escaped(response.reason_phrase)}", fg="red", err=True)
     for name, value in response.headers.raw_items():
         click.echo(f"  {escaped(name)}: {escaped(value)}", err=True)
     if response.body:
-        text = bytes(response.body).decode("utf-8", "replace")[:MAX_SHOWN_BODY]
+        text = bytes(response.body).decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
         click.echo("", err=True)
-        for line in text.splitlines():
-            click.echo(f"  {escaped(line)}", err=True)
+        for line in transcript.folded(text):
+            click.echo(f"  {line}", err=True)
+    if 300 <= response.status_code < 400 and "Location" in response.headers:
+        click.echo("it sends elsewhere, and nothing was sent there; connect to that address if you trust it", err=True)
+
+
+def _why(error: InvalidMessage) -> str:
+    cause = error.__cause__
+    return f" ({escaped(str(cause))})" if cause is not None and str(cause) else ""
 
 
 def _headers(headers: Sequence[str], cookies: Sequence[str]) -> list[tuple[str, str]]:

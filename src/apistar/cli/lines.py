@@ -11,7 +11,6 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import CancelledError
 from typing import Final
 
 from prompt_toolkit import PromptSession
@@ -43,19 +42,25 @@ async def piped_lines(descriptor: int = 0) -> AsyncIterator[str]:
     an interpreter that ends while a thread is in `sys.stdin` holds its lock, and aborts.
     """
     loop = asyncio.get_running_loop()
-    chunks: asyncio.Queue[bytes] = asyncio.Queue(AHEAD)
+    chunks: asyncio.Queue[bytes] = asyncio.Queue()
+    room = threading.Semaphore(AHEAD)
 
     def read() -> None:
-        with contextlib.suppress(RuntimeError, OSError, CancelledError):  # the loop is gone
-            while True:
-                chunk = os.read(descriptor, CHUNK_BYTES)
-                asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop).result()
-                if not chunk:
-                    return
+        # No coroutine is made here: one that finds its loop closed would be told of as never awaited.
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            chunk = b"-"
+            while chunk:
+                room.acquire()
+                try:
+                    chunk = os.read(descriptor, CHUNK_BYTES)
+                except OSError:
+                    chunk = b""
+                loop.call_soon_threadsafe(chunks.put_nowait, chunk)
 
     threading.Thread(target=read, name="apistar: standard input", daemon=True).start()
     begun = b""
     while chunk := await chunks.get():
+        room.release()
         *lines, begun = (begun + chunk).split(b"\n")
         for line in lines:
             yield _text(line)

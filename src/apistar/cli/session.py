@@ -124,5 +124,6 @@ class Session:
         if received is not None and (protocol.close_rcvd_then_sent or sent is None):
             return Ending(received.code, received.reason, "the server")
         if sent is not None:
-            return Ending(sent.code, sent.reason, "this client")
+            unanswered = received is None and (self.asked_to_close or sent.code == 1000)
+            return Ending(sent.code, sent.reason, "this client", unanswered)
         return Ending(1006, "", "nobody")

@@ -21,6 +21,8 @@ from typing import Final
 import click
 import msgspec
 
+MAX_PARSED: Final = 4_000_000
+"""Characters of a text that is looked at as JSON: values of Python take up to forty times the room."""
 MAX_LINES: Final = 40
 MAX_CHARACTERS: Final = 8000
 MAX_DUMPED_BYTES: Final = 512
@@ -51,7 +53,7 @@ def hex_dump(data: bytes) -> Iterator[str]:
 
 def is_json(text: str) -> bool:
     """Whether a text is a JSON object or array, and not just a word that happens to be JSON."""
-    if not text.lstrip().startswith(("{", "[")):
+    if len(text) > MAX_PARSED or not text[:1000].lstrip().startswith(("{", "[")):
         return False
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
@@ -120,16 +122,17 @@ class Transcript:
                 lines.append(f"… {_counted(len(message) - len(shown), 'more byte')}; --full shows all")
             self._row(direction, "binary", lines)
         elif is_json(message):
-            self._row(direction, "json", self._folded(self._json(message)))
+            self._row(direction, "json", self.folded(self._json(message)))
         else:
-            self._row(direction, "text", self._folded(message))
+            self._row(direction, "text", self.folded(message))
 
     def _json(self, text: str) -> str:
         """In one line where it fits."""
         compact = msgspec.json.format(text, indent=-1)
         return compact if len(compact) <= _columns() - INDENT else msgspec.json.format(text, indent=2)
 
-    def _folded(self, text: str) -> list[str]:
+    def folded(self, text: str) -> list[str]:
+        """Escaped lines, no more than are shown of one message."""
         shown = text if self._full else text[:MAX_CHARACTERS]
         lines = shown.split("\n")
         shown_lines = lines if self._full else lines[:MAX_LINES]

@@ -80,7 +80,7 @@ async def _talk(url: str, options: dict[str, Any], transcript: Transcript, termi
     try:
         connection = await connected(url, **options)
     except InvalidStatus as refused:
-        show_refusal(refused.response)
+        show_refusal(refused.response, transcript)
         return REFUSED
     chosen = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
     hint = "; /help lists commands, ctrl-d ends" if terminal else ""
