@@ -151,46 +151,44 @@ def _tags(documentation: Documentation) -> list[Document]:
 
 
 def _operations(channel: Channel, messages: _Messages) -> Iterator[tuple[str, Document]]:
+    """What goes over a socket: `receive` and `send` of its own, and `join.NAME` for each topic."""
     documentation = channel.documentation
     for action, carried in (("receive", channel.incoming), ("send", channel.outgoing)):
         if carried:
-            names = sorted({messages.name(channel, message) for message in carried})
-            yield (
-                f"{_id(channel)}.{action}",
-                _without_empty(
-                    {
-                        "action": action,
-                        "channel": {"$ref": f"#/channels/{_pointer(_id(channel))}"},
-                        "title": f"{documentation.id}: what {'clients send' if action == 'receive' else 'clients get'}",
-                        "summary": documentation.summary,
-                        "tags": _tags(documentation),
-                        "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in channel.security],
-                        "messages": [
-                            {"$ref": f"#/channels/{_pointer(_id(channel))}/messages/{name}"} for name in names
-                        ],
-                        "x-deprecated": documentation.deprecated,
-                    }
-                ),
-            )
-
+            what = "what clients send" if action == "receive" else "what clients get"
+            described = {
+                "summary": documentation.summary,
+                "tags": _tags(documentation),
+                "x-deprecated": documentation.deprecated,
+            }
+            yield f"{_id(channel)}.{action}", _operation(channel, messages, action, what, carried, described)
     for topic in channel.topics:
-        names = sorted({messages.name(channel, message) for message in topic.messages})
-        document = _topic(topic)
-        document.pop("topic")
-        yield (
-            f"{_id(channel)}.join.{topic.name}",
-            _without_empty(
-                {
-                    "action": "send",
-                    "channel": {"$ref": f"#/channels/{_pointer(_id(channel))}"},
-                    "title": f"{documentation.id}: what is published on {topic.template}",
-                    **document,
-                    "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in channel.security],
-                    "messages": [{"$ref": f"#/channels/{_pointer(_id(channel))}/messages/{name}"} for name in names],
-                    "x-topic": topic.template,
-                }
-            ),
-        )
+        described = {name: value for name, value in _topic(topic).items() if name != "topic"}
+        what = f"what is published on {topic.template}"
+        operation = _operation(channel, messages, "send", what, topic.messages, described)
+        yield f"{_id(channel)}.join.{topic.name}", {**operation, "x-topic": topic.template}
+
+
+def _operation(
+    channel: Channel,
+    messages: _Messages,
+    action: str,
+    what: str,
+    carried: Sequence[Message],
+    described: Mapping[str, Any],
+) -> Document:
+    reference = f"#/channels/{_pointer(_id(channel))}"
+    names = sorted({messages.name(channel, message) for message in carried})
+    return _without_empty(
+        {
+            "action": action,
+            "channel": {"$ref": reference},
+            "title": f"{channel.documentation.id}: {what}",
+            **described,
+            "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in channel.security],
+            "messages": [{"$ref": f"{reference}/messages/{name}"} for name in names],
+        }
+    )
 
 
 def _message(message: Message, definitions: Mapping[str, Schema]) -> Document:
