@@ -20,7 +20,7 @@ from typing import Any, Final
 from ..exceptions import ConfigurationError
 from ..observer import Guarded, Observer
 from ..types import Receive, Scope, Send
-from .service import Layer, innermost
+from .layers import Layer, innermost
 
 try:
     import prometheus_client

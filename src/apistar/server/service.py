@@ -24,6 +24,7 @@ from ..transports.wheel import Wheel, wheel_of
 from ..types import ASGIApp
 from .configuration import Settings
 from .handshake import Refused
+from .layers import own_of
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -146,26 +147,6 @@ def existing_service(server_state: ServerState) -> Service | None:
     """The service of a server process, if there has been a connection."""
     service: Service | None = server_state.__dict__.get(_KEY)
     return service
-
-
-class Layer:
-    """An ASGI layer of the server's own in `app`'s place; it hands `receive` and `send` on as they are."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-
-def innermost(app: Any) -> Any:
-    """The application below the layers that uvicorn and we put around it."""
-    while isinstance(app, ProxyHeadersMiddleware | Layer):
-        app = app.app
-    return app
-
-
-def own_of(app: object, attribute: str, kind: type[Any]) -> Any:
-    """An attribute of our own application; `None` for anybody else's."""
-    value = getattr(innermost(app), attribute, None)
-    return value if isinstance(value, kind) else None
 
 
 def limits_of(config: Config) -> Limits:
