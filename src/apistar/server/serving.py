@@ -96,11 +96,7 @@ def run(
             address.
         SystemExit: With status 3 if the application's own start-up failed.
     """
-    if not isinstance(app, str) and (reload or workers > 1):
-        what = "reload" if reload else "workers"
-        raise ConfigurationError(f"{what} needs the application as an import string: run('module:app', {what}=…)")
-    if reload and workers > 1:
-        raise ConfigurationError("reload and workers exclude each other; reload is for development")
+    _check_processes(app, reload, workers)
     for name, value in (("drain_s", drain_s), ("shutdown_timeout_s", shutdown_timeout_s)):
         if value < 0:
             raise ConfigurationError(f"{name} must be 0 or more, not {value!r}")
@@ -120,13 +116,7 @@ def run(
         elif getattr(loaded, "single_process", None):
             raise ConfigurationError(f"{workers} workers cannot serve {app}: {loaded.single_process}")
     with _listening(host, port, uds, fd) as listeners:
-        settings: dict[str, Any] = {
-            "ssl_keyfile_password": ssl_keyfile_password,
-            "reload_dirs": list(reload_dirs) if reload_dirs else None,
-            "forwarded_allow_ips": list(forwarded_allow_ips)
-            if forwarded_allow_ips is not None and not isinstance(forwarded_allow_ips, str)
-            else forwarded_allow_ips,
-        }
+        trusted = forwarded_allow_ips
         config = Settings(
             target,
             limits=limits,
@@ -138,22 +128,32 @@ def run(
             uds=uds,
             fd=fd,
             reload=reload,
+            reload_dirs=list(reload_dirs) if reload_dirs else None,
             workers=workers,
             ssl_keyfile=ssl_keyfile,
             ssl_certfile=ssl_certfile,
+            ssl_keyfile_password=ssl_keyfile_password,
             log_level=log_level,
             access_log=access_log,
             root_path=root_path,
             proxy_headers=proxy_headers,
+            forwarded_allow_ips=trusted if trusted is None or isinstance(trusted, str) else list(trusted),
             limit_concurrency=limit_concurrency,
             timeout_keep_alive=timeout_keep_alive,
             backlog=BACKLOG,
             factory=factory,
-            **settings,
         )
         status = _run(config, listeners)
     if status:
         sys.exit(status)
+
+
+def _check_processes(app: object, reload: bool, workers: int) -> None:
+    if not isinstance(app, str) and (reload or workers > 1):
+        what = "reload" if reload else "workers"
+        raise ConfigurationError(f"{what} needs the application as an import string: run('module:app', {what}=…)")
+    if reload and workers > 1:
+        raise ConfigurationError("reload and workers exclude each other; reload is for development")
 
 
 def _run(config: Settings, listeners: list[socket.socket]) -> int:
