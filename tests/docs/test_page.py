@@ -69,7 +69,7 @@ def test_tells_parameters_messages_refusals_and_closes(reader: Reader) -> None:
         "What to say; code may stand in it.",
         "list[tuple[float, float]]",
         "How a handshake may be refused",
-        "the cellar is closed",
+        "The cellar is closed.",
         "How the server may close",
     ):
         assert words in text

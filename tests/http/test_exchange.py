@@ -190,7 +190,7 @@ def test_body_is_decoded_by_its_annotation() -> None:
 def test_form_without_its_extra_is_a_415_and_a_handler_that_needs_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("apistar.http.body._parses_forms", lambda: False)
+    monkeypatch.setattr("apistar.http.body.parses_forms", lambda: False)
 
     async def order(order: http.Body[Order]) -> Order:
         return order

@@ -244,7 +244,7 @@ def test_handshake_that_is_refused(channel: Document) -> None:
     assert {status: outcome["description"] for status, outcome in channel["x-denials"].items()} == {
         "400": "a parameter is missing or does not fit its type",
         "401": "bring a key",
-        "403": "the Origin of the browser is not allowed; If the account is closed.",
+        "403": "The Origin of the browser is not allowed. If the account is closed.",
         "404": "a parameter of the path does not fit its type",
         "503": "the server has its 9 connections",
     }

@@ -121,7 +121,7 @@ def test_reader_tells_denials_from_closes_by_the_place_of_connect(reference: Ref
     assert codes(chat.denials) == {
         400: "a parameter is missing or does not fit its type",
         401: "say who you are",
-        403: "the Origin of the browser is not allowed; If the account is closed.",
+        403: "The Origin of the browser is not allowed. If the account is closed.",
         404: "a parameter of the path does not fit its type; no such room",
     }
     assert codes(chat.closes) == {

@@ -19,9 +19,10 @@ from .site import Site
 
 
 class BodyInfo(msgspec.Struct, frozen=True):
-    """What the schema says of a body: its type, `bytes` where it is taken as it comes."""
+    """What the schema says of a body: its type, `bytes` where it is taken as it comes, and whether it must be there."""
 
     annotation: Any
+    required: bool = True
 
 
 class BodySource:
@@ -52,5 +53,5 @@ class BodySource:
             body,
             f"body: {words(annotation)}",
             BindingKind.READ_ASYNC,
-            BodyInfo(annotation),
+            BodyInfo(annotation, default is NOTHING),
         )

@@ -49,7 +49,7 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     if annotation is str:
         return _read_text
     only_form = annotation is FormData or has_upload(annotation)
-    forms = FORMS if _parses_forms() else ()
+    forms = FORMS if parses_forms() else ()
     if only_form and not forms:
         raise ConfigurationError("forms need python-multipart: pip install 'apistar[forms]'")
     if annotation is FormData:
@@ -87,7 +87,8 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     return read
 
 
-def _parses_forms() -> bool:
+def parses_forms() -> bool:
+    """Whether forms can be read: python-multipart is installed."""
     return importlib.util.find_spec("python_multipart") is not None
 
 

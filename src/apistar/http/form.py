@@ -10,7 +10,10 @@ Sources: WHATWG HTML §4.10.21 (form submission), RFC 7578 (multipart/form-data)
 
 from __future__ import annotations
 
+import dataclasses
+import types
 import typing
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -29,20 +32,70 @@ FORMS: Final = (URLENCODED, MULTIPART)
 
 def has_upload(annotation: Any) -> bool:
     """Whether a type has a field for an uploaded file."""
-    return any("UploadFile" in str(hint) for member in members(annotation) for hint in _hints(member).values())
+    return any("UploadFile" in str(hint) for member in members(annotation) for hint in _hints(strip(member)).values())
 
 
 def lists_of(annotation: Any) -> frozenset[str]:
     """The fields of a type that are lists, by their names on the wire."""
-    found: set[str] = set()
-    for member in map(strip, members(annotation)):
-        spelled: dict[str, str] = {}
-        if isinstance(member, type) and issubclass(member, msgspec.Struct):
-            spelled = {field.name: field.encode_name for field in msgspec.structs.fields(member)}
-        for name, hint in _hints(member).items():
-            if any(_is_list(kind) for kind in members(hint)):
-                found.add(spelled.get(name, name))
-    return frozenset(found)
+    return frozenset(
+        name
+        for member in members(annotation)
+        for name, hint, _ in fields_of(member)
+        if any(_is_list(kind) for kind in members(hint))
+    )
+
+
+def fields_of(tp: object) -> Iterator[tuple[str, object, bool]]:
+    """The fields of an object: their names on the wire, their types, and whether they must be there."""
+    cls: Any = strip(tp)
+    cls = typing.get_origin(cls) or cls
+    hints = _hints(cls)
+    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
+        for field in msgspec.structs.fields(cls):
+            yield field.encode_name, hints.get(field.name, field.type), field.required
+    elif models.is_model(cls):
+        for name, known in getattr(cls, "__pydantic_fields__", {}).items():
+            yield known.alias or name, hints.get(name, known.annotation), known.is_required()
+    elif dataclasses.is_dataclass(cls):
+        for one in dataclasses.fields(cls):
+            needed = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+            yield one.name, hints.get(one.name, one.type), needed
+    elif typing.is_typeddict(cls):
+        for name, hint in hints.items():
+            marked = typing.get_origin(hint) in (typing.Required, typing.NotRequired)
+            yield name, typing.get_args(hint)[0] if marked else hint, name in cls.__required_keys__
+
+
+def fits_form(annotation: Any) -> bool:
+    """Whether a form can carry a type: it is one kind of object, whose fields are single values or lists of such."""
+    kinds = [strip(member) for member in members(annotation) if strip(member) not in (None, types.NoneType)]
+    if len(kinds) != 1:
+        return False
+    config = getattr(kinds[0], "__struct_config__", None)
+    if not _is_object(kinds[0]) or (config is not None and config.array_like):
+        return False
+    return all(_is_plain(member) for _, hint, _ in fields_of(kinds[0]) for member in members(hint))
+
+
+def _is_plain(hint: object) -> bool:
+    hint = strip(hint)
+    if _is_list(hint):
+        inner = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
+        return not any(_is_list(strip(one)) or not _is_plain(one) for part in inner for one in members(part))
+    kind = typing.get_origin(hint) or hint
+    return not (
+        isinstance(kind, typing.TypeVar) or _is_object(kind) or (isinstance(kind, type) and issubclass(kind, Mapping))
+    )
+
+
+def _is_object(tp: object) -> bool:
+    cls = typing.get_origin(tp) or tp
+    return (
+        (isinstance(cls, type) and issubclass(cls, msgspec.Struct))
+        or models.is_model(cls)
+        or dataclasses.is_dataclass(cls)
+        or typing.is_typeddict(cls)
+    )
 
 
 def from_form(form: FormData, annotation: Any, lists: frozenset[str]) -> Any:
@@ -78,7 +131,7 @@ def _hints(member: object) -> dict[str, Any]:
     if not isinstance(member, type) or not getattr(member, "__annotations__", None):
         return {}
     try:
-        return typing.get_type_hints(member)
+        return typing.get_type_hints(member, include_extras=True)
     except NameError:  # it names what only the function knows in which it was written
         return {}
 

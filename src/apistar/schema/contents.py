@@ -13,10 +13,12 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
 
 from ..components.body import BodyInfo
-from ..http.form import FORMS, MULTIPART, has_upload
+from ..http.body import parses_forms
+from ..http.form import FORMS, MULTIPART, fields_of, fits_form, has_upload
 from ..http.responses import JSONResponse
 from ..http.returned import is_response
 from ..injector.signature import hints_of
@@ -86,21 +88,36 @@ def request_body(types: Types, body: BodyInfo) -> Content:
         return Content((BINARY,), {"type": "string", "format": "binary"})
     if bare is str:
         return Content((TEXT,), {"type": "string"})
-    name = getattr(bare, "__name__", "")
-    if name == "FormData":
+    if bare is FormData:
         return Content(FORMS, {"type": "object"})
     if has_upload(bare):
         return Content((MULTIPART,), _upload_form(types, bare))
-    return Content((JSON.media_type, MSGPACK.media_type), types.incoming(body.annotation))
+    forms = FORMS if parses_forms() and fits_form(body.annotation) else ()
+    return Content((JSON.media_type, MSGPACK.media_type, *forms), types.incoming(body.annotation))
 
 
 def _upload_form(types: Types, form: object) -> Schema:
     """A form with files, field by field: no schema of a codec has files (OpenAPI 3.1 §4.8.14.4)."""
     properties: dict[str, Schema] = {}
-    for name, hint in typing.get_type_hints(form, include_extras=True).items():
-        file = "UploadFile" in str(hint)
-        properties[name] = {"type": "string", "format": "binary"} if file else types.incoming(hint)
-    return {"type": "object", "properties": properties}
+    required: list[str] = []
+    for name, hint, needed in fields_of(form):
+        properties[name] = _file_field(hint) or types.incoming(hint)
+        if needed:
+            required.append(name)
+    schema: Schema = {"type": "object", "properties": properties}
+    if required:
+        schema["required"] = required
+    return schema
+
+
+def _file_field(hint: object) -> Schema | None:
+    """The schema of one file, or of several; `None` for a field of another type."""
+    for member in map(strip, members(hint)):
+        if member is UploadFile:
+            return {"type": "string", "format": "binary"}
+        if UploadFile in typing.get_args(member):
+            return {"type": "array", "items": {"type": "string", "format": "binary"}}
+    return None
 
 
 def may_be_empty(route: Route) -> bool:

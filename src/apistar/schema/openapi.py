@@ -78,7 +78,7 @@ def _operation(operation: HTTPOperation) -> Document:
     if parameters:
         documented["parameters"] = parameters
     if operation.body is not None:
-        documented["requestBody"] = {"content": _content(operation.body), "required": True}
+        documented["requestBody"] = {"content": _content(operation.body), "required": operation.body_required}
     documented["responses"] = dict(_responses(operation))
     if operation.security:
         documented["security"] = [{name: [] for name in operation.security}]

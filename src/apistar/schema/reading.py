@@ -165,6 +165,7 @@ class _Reader:
             _merged(denials, _status_text),
             security,
             may_be_empty(entry.route),
+            body is None or body.required,
         )
 
     def _channel(
@@ -256,11 +257,17 @@ def _candidates(name: str, method: str) -> Iterator[str]:
 
 
 def _merged(outcomes: Iterable[Outcome], text: Callable[[int], str]) -> tuple[Outcome, ...]:
-    """One outcome per code, in their order; all that was said of it."""
+    """One outcome per code, in their order; all that was said of it, as phrases or as sentences."""
     said: dict[int, dict[str, None]] = {}
     for outcome in outcomes:
         said.setdefault(outcome.code, {}).update({outcome.description: None} if outcome.description else {})
-    return tuple(Outcome(code, "; ".join(texts) or text(code)) for code, texts in sorted(said.items()))
+    return tuple(Outcome(code, _enumerated(tuple(texts)) or text(code)) for code, texts in sorted(said.items()))
+
+
+def _enumerated(texts: tuple[str, ...]) -> str:
+    if len(texts) > 1 and any(text.endswith(".") for text in texts):
+        return " ".join(text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") for text in texts)
+    return "; ".join(texts)
 
 
 def _status_text(status: int) -> str:

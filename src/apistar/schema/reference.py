@@ -107,6 +107,7 @@ class HTTPOperation:
         may_be_empty: Whether it may have none all the same, with status 204.
         denials: Other statuses.
         security: Names of the schemes that its components declare.
+        body_required: Whether a request without its body is refused.
     """
 
     documentation: Documentation
@@ -120,6 +121,7 @@ class HTTPOperation:
     denials: tuple[Outcome, ...]
     security: tuple[str, ...] = ()
     may_be_empty: bool = False
+    body_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
