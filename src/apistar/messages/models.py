@@ -1,6 +1,6 @@
 """
-Pydantic models as message types. The only file that knows pydantic, and it never imports it by itself:
-a type can only be a model where the application has imported pydantic already.
+Pydantic models as message types. Pydantic is never imported before it is needed: a type can only be a model where the
+application has imported it already.
 
 A type that is made of models (`Say`, `Say | Leave`, `list[Say]`, `Annotated[Say | Leave, Field(discriminator=…)]`)
 is read and written by pydantic as a whole. Models inside msgspec's types (a Struct's field) pass through msgspec's
