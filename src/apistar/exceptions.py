@@ -361,6 +361,10 @@ class Gone(HTTPException):
     default_status = 410
 
 
+class RequestTimeout(HTTPException):
+    default_status = 408
+
+
 class PayloadTooLarge(HTTPException):
     default_status = 413
 

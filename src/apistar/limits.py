@@ -37,6 +37,8 @@ class Limits:
         max_handshake_bytes: Of the request line and headers; past it 431.
         max_handshake_headers: Number of headers; past it 431.
         handshake_timeout_s: From the first byte to `connect()` or `reject()`.
+        request_timeout_s: From the end of a request's head to the last byte of its body; past it 408. `None`: no such
+            limit.
         ping_interval_s: Between pings; `None` sends none.
         ping_timeout_s: Wait for the pong, then the connection is lost (1006).
         idle_timeout_s: Without a message from the peer; then Close 1000 "idle". `None`: no such limit.
@@ -58,6 +60,7 @@ class Limits:
     max_handshake_bytes: int = 16 * KIB
     max_handshake_headers: int = 128
     handshake_timeout_s: float = 10.0
+    request_timeout_s: float | None = 300.0
     ping_interval_s: float | None = 20.0
     ping_timeout_s: float | None = 20.0
     idle_timeout_s: float | None = None
@@ -103,7 +106,15 @@ def _is_positive(value: object) -> bool:
 
 
 _OPTIONAL: Final = frozenset(
-    {"ping_interval_s", "ping_timeout_s", "idle_timeout_s", "max_connections", "message_rate", "message_burst"}
+    {
+        "request_timeout_s",
+        "ping_interval_s",
+        "ping_timeout_s",
+        "idle_timeout_s",
+        "max_connections",
+        "message_rate",
+        "message_burst",
+    }
 )
 
 DEFAULTS: Final = Limits()

@@ -23,6 +23,17 @@ BytesLike: TypeAlias = "bytes | bytearray | memoryview"
 TESTING_EXTENSION: Final = "apistar.testing"
 """The key in a scope's `extensions` under which a test client leaves a list for the faults of a connection."""
 
+BODY_CLOCK_EXTENSION: Final = "apistar.body_clock"
+"""The key in an HTTP scope's `extensions` under which our server offers the `BodyClock` of the request's body; `None`
+for a request without one."""
+
+
+class BodyClock(Protocol):
+    """The deadline of a body, kept by the server."""
+
+    def limit(self, limit_s: float | None) -> None:
+        """Set the seconds from the end of the head to the last byte; `None` for no deadline."""
+
 
 def names_later(annotation: object) -> bool:
     """Whether an annotation is text, or has a name in it that is: `"Say"`, `WebSocket["Say"]`."""

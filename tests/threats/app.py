@@ -4,6 +4,10 @@ What the tests of this folder attack: an application of ours, each route with wh
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
 import msgspec
 
 from apistar import ASyncApp, Limits, Route, WebSocket, http
@@ -11,9 +15,12 @@ from apistar.exceptions import WebSocketDisconnect
 from tests.handlers import deaf, echo, push
 
 MIB = 1024 * 1024
+SLOW_S = 0.4
+SLOW = Limits(request_timeout_s=SLOW_S)
 
 
 endings: list[int] = []
+ended: list[bool] = []
 
 
 class Item(msgspec.Struct):
@@ -82,11 +89,71 @@ async def names(request: http.Request) -> list[str]:
     return sorted(request.headers)
 
 
+async def whole(request: http.Request) -> int:
+    return len(await request.body())
+
+
+async def declared(body: http.Body[bytes]) -> int:
+    return len(body)
+
+
+async def form(request: http.Request) -> int:
+    return len((await request.form()).multi_items())
+
+
+async def streamed(request: http.Request) -> int:
+    return sum([len(chunk) async for chunk in request.stream()])
+
+
+async def unread() -> str:
+    return "answered"
+
+
+async def late(request: http.Request) -> int:
+    """Lets the client wait for longer than the client has."""
+    await asyncio.sleep(3 * SLOW_S)
+    return sum([len(chunk) async for chunk in request.stream()])
+
+
+async def ticking() -> http.StreamingResponse:
+    """Answers for longer than a request may take, and does not read."""
+
+    async def ticks() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"tick"
+            await asyncio.sleep(0.1)
+
+    return http.StreamingResponse(ticks())
+
+
+async def endless() -> http.StreamingResponse:
+    async def ticks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"tick"
+                await asyncio.sleep(0.02)
+        finally:
+            ended.append(True)
+
+    return http.StreamingResponse(ticks())
+
+
+async def endless_ended() -> int:
+    return len(ended)
+
+
+async def pausing(pause_s: float = 0.1) -> str:
+    await asyncio.sleep(pause_s)
+    return "x" * 100_000
+
+
 async def offered(ws: WebSocket) -> None:
     """Chooses a subprotocol if it was offered."""
     await ws.connect(subprotocol="v2" if "v2" in ws.subprotocols else None)
     await ws.send(ws.subprotocol or "none")
 
+
+BODIES: list[Callable[..., Any]] = [whole, declared, form, streamed, unread, late, ticking]
 
 app = ASyncApp(
     routes=[
@@ -108,6 +175,12 @@ app = ASyncApp(
             limits=Limits(ping_interval_s=30.0, send_timeout_s=1.0),
         ),
         Route("/names", method="POST", handler=names),
+        *(Route(f"/slow/{handler.__name__}", method="POST", handler=handler, limits=SLOW) for handler in BODIES),
+        Route("/ticking", method="GET", handler=ticking, name="ticks", limits=SLOW),
+        Route("/endless", method="GET", handler=endless),
+        Route("/endless/ended", method="GET", handler=endless_ended),
+        Route("/pausing", method="GET", handler=pausing),
+        Route("/patient", method="POST", handler=whole, name="patient", limits=Limits(request_timeout_s=None)),
         Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),
     ],

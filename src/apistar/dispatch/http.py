@@ -24,6 +24,7 @@ from starlette.responses import Response
 from ..components import Exchange
 from ..exceptions import HTTPException, InternalServerError
 from ..http.responses import check_headers, problem_of
+from ..http.waiting import TimedReceive, timed
 from ..injector import Plan, Resolution
 from ..types import Event, Send
 from .causes import cause_of, plain
@@ -40,8 +41,11 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
     """
     resolution = operation.program.resolution(exchange)
     error: BaseException | None = None
+    exchange.receive = timed(exchange.scope, exchange.receive, exchange.limits)
     try:
         response = await _respond(operation, exchange, resolution, refusal)
+        if isinstance(exchange.receive, TimedReceive):
+            exchange.receive.answered = True
         send = _without_body(exchange.send) if exchange.scope["method"] == "HEAD" else exchange.send
         await response(exchange.scope, exchange.receive, send)
     except ClientDisconnect as gone:

@@ -6,6 +6,7 @@ uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
 - Trailers are bounded like a head, and dropped: merged into the headers, they would get past whoever checked those
   (RFC 9110 §6.5.1). A body that breaks off or is no body ends its request, answered or not.
 - HTTP/1.1 asks for exactly one Host, and one that is a host (RFC 9112 §3.2).
+- A body has a deadline (`request_body.py`), and who still sends when the last answer goes out gets to read it.
 - An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
 - Nothing behind a refused upgrade or a bad request is interpreted (RFC 9110 §7.8, RFC 9112 §9.6).
 
@@ -28,10 +29,11 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from ..transports.wheel import Bucket
-from ..types import ASGIApp, Receive, Scope, Send
+from ..types import BODY_CLOCK_EXTENSION, ASGIApp, Receive, Scope, Send
 from .connection import Connection
 from .farewell import Farewell, response_of
 from .handshake import Refused, check_handshake, is_host, too_large, wants_websocket
+from .request_body import BodyClock, LastTransport
 from .service import Service, service_of
 
 NAMES: Final[dict[bytes, bytes]] = {
@@ -122,6 +124,10 @@ class HTTPProtocol(HttpToolsProtocol):
         self._moved = False
         self._trailers = 0
         self._hosts = 0
+        self._in_body = False
+        self._clock: BodyClock | None = None
+        self._running: RequestResponseCycle | None = None
+        self._ended = False
 
     # TCP
 
@@ -135,7 +141,13 @@ class HTTPProtocol(HttpToolsProtocol):
         self.service.connections.discard(self)
         if self.bucket is not None:
             self.service.wheel.forget(self)
+        if self._clock is not None:
+            self._clock.stop()
         if self._ready_for_http:
+            running = self._running
+            if running is not None and running is not self.cycle and not running.response_complete:
+                running.disconnected = True  # uvicorn tells the last request alone
+                running.message_event.set()
             super().connection_lost(exc)
         self.parser = None  # type: ignore[assignment]
 
@@ -240,6 +252,9 @@ class HTTPProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expect
         self.scope["headers"] = headers
+        self._in_body = True
+        self._clock = self._clock_of(headers)
+        self.scope["extensions"] = {BODY_CLOCK_EXTENSION: self._clock}  # type: ignore[dict-item]  # an object, no options
         super().on_headers_complete()
         if upgrade and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -253,6 +268,9 @@ class HTTPProtocol(HttpToolsProtocol):
         self._moved = True
         if self._upgrading or self._declining:
             return
+        self._in_body = False
+        if self._clock is not None:
+            self._clock.stop()
         super().on_message_complete()
         self._deaf = self._declined is not None
 
@@ -272,7 +290,15 @@ class HTTPProtocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         return self._upgrading
 
+    def on_response_complete(self) -> None:
+        if self._ended:
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        self._watch_body()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        self._running = cycle
         super()._start_asgi_task(cycle, _Cancellable(app, cycle, self.service))  # type: ignore[arg-type]
 
     def _become_http(self) -> None:
@@ -300,6 +326,8 @@ class HTTPProtocol(HttpToolsProtocol):
             self._refuse(too_large(self.service.limits))
         elif self._in_head and self.bucket is None:
             self._start_clock()
+        elif self._in_body:
+            self._watch_body()
 
     def on_deadline(self) -> None:
         """The head took too long, or none came."""
@@ -307,6 +335,28 @@ class HTTPProtocol(HttpToolsProtocol):
             self._refuse(Refused(408, "the request took too long"))
         else:
             self.transport.close()
+
+    # The deadline of a body that is not whole
+
+    def _clock_of(self, headers: list[tuple[bytes, bytes]]) -> BodyClock | None:
+        for name, _ in headers:
+            if name in _BODY:
+                service = self.service
+                return BodyClock(service.wheel, service.loop, service.limits.request_timeout_s, self._body_is_late)
+        return None
+
+    def _watch_body(self) -> None:
+        """Wait for the rest of a body; the body of a pipelined request is waited for when its turn has come."""
+        clock, cycle = self._clock, self.cycle
+        if self._in_body and clock is not None and not clock.started and cycle is not None and cycle is self._running:
+            cycle.transport = LastTransport(self.transport, self._end)  # type: ignore[assignment]
+            clock.start()
+
+    def _body_is_late(self, limit_s: float) -> None:
+        if self.flow.read_paused and self._clock is not None:
+            self._clock.start()  # the handler keeps the client waiting
+        else:
+            self._refuse(Refused(408, f"the body was not whole after request_timeout_s of {limit_s:g}"))
 
     # Answers that no application gives
 
@@ -326,27 +376,55 @@ class HTTPProtocol(HttpToolsProtocol):
         raise self._refusal
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer, and hear nothing more; where an answer is still being sent, end the connection after it."""
+        """Answer, and hear nothing more; where earlier requests are still being answered, end the connection after."""
         service = self.service
         self._deaf = True
         service.refused(refused, self.transport)
         if self.bucket is not None:
             service.wheel.forget(self)
+        answer = response_of(refused, service.server_state.default_headers)
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if not cycle.more_body:
-                cycle.keep_alive = False
-                return
-            if cycle.response_started or self.pipeline:
-                self.transport.close()
-                return
+        if cycle is None or (cycle.response_complete and not self._in_body):
+            self._end(answer)
+        elif not self._in_body:
+            self._end_after(cycle)
+        elif cycle is not self._running:
+            self.pipeline.popleft()  # the broken one waits, and must not run
+            self._end_after(self.pipeline[0][0] if self.pipeline else self._running)
+        elif cycle.response_complete:
+            self._end()
+        elif cycle.response_started:
+            self.transport.close()
+        else:
             cycle.disconnected = True  # whoever waits for the body is told that no more comes
             cycle.message_event.set()
+            self._end(answer)
+
+    def _end_after(self, cycle: RequestResponseCycle | None) -> None:
+        """Let the last whole request be answered, and those before it."""
+        self.cycle = cycle
+        if cycle is None or cycle.response_complete:
+            self._end()
+            return
+        cycle.keep_alive = False
+        cycle.transport = LastTransport(self.transport, self._end)  # type: ignore[assignment]
+
+    def _end(self, answer: bytes = b"") -> None:
+        """End the connection with these last words, in a way that lets the client read all that was said."""
+        if self.transport.is_closing():
+            return
+        if not self._in_body and not self._deaf:
+            self.transport.close()  # nothing comes that nobody reads
+            return
+        self._ended = True
+        if self._clock is not None:
+            self._clock.stop()
+        self.service.connections.discard(self)
+        if self._ready_for_http:
+            self._unset_keepalive_if_required()
             self.flow.resume_reading()
-        service.connections.discard(self)
-        self._unset_keepalive_if_required()
         self.parser = None  # type: ignore[assignment]
-        Farewell(self.loop, self.transport, response_of(refused, service.server_state.default_headers))
+        Farewell(self.loop, self.transport, answer)
 
     # The upgrade
 

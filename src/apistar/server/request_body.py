@@ -1,0 +1,98 @@
+"""
+The body of one plain request: how long it may take, and how a connection ends while it still comes.
+
+The time runs from the end of the head to the last byte, whether a handler reads the body or not. It stands still where
+the server itself does not read, since then nobody waits for the client. The application sets the time of the route
+through `BODY_CLOCK_EXTENSION`; for others it is the server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..transports.wheel import Bucket, Wheel
+
+NOT_STARTED: Final = -1.0
+
+
+class BodyClock:
+    """
+    The deadline of one body.
+
+    Args:
+        limit_s: The server's own; `None` for no deadline.
+        late: Called with the limit when the time is over.
+    """
+
+    __slots__ = ("_begin", "_late", "_limit_s", "_loop", "_wheel", "bucket")
+
+    def __init__(
+        self, wheel: Wheel, loop: asyncio.AbstractEventLoop, limit_s: float | None, late: Callable[[float], None]
+    ) -> None:
+        self.bucket: Bucket | None = None
+        self._wheel = wheel
+        self._loop = loop
+        self._limit_s = limit_s
+        self._late = late
+        self._begin = NOT_STARTED
+
+    @property
+    def started(self) -> bool:
+        """Whether the client is waited for."""
+        return self._begin != NOT_STARTED
+
+    def limit(self, limit_s: float | None) -> None:
+        """Set the limit of the route; what has passed counts."""
+        if limit_s != self._limit_s:
+            self._limit_s = limit_s
+            if self.started:
+                self._schedule()
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        self._begin = self._loop.time()
+        self._schedule()
+
+    def stop(self) -> None:
+        """The body is whole, or nobody waits for it."""
+        self._begin = NOT_STARTED
+        if self.bucket is not None:
+            self._wheel.forget(self)
+
+    def on_deadline(self) -> None:
+        """Called by the wheel."""
+        if not self.started or self._limit_s is None:
+            return
+        if self._loop.time() < self._begin + self._limit_s:
+            self._schedule()
+        else:
+            self._late(self._limit_s)
+
+    def _schedule(self) -> None:
+        if self._limit_s is not None:
+            left_s = self._begin + self._limit_s - self._loop.time()
+            self._wheel.schedule(self, max(left_s, 0.0), self._loop)
+
+
+class LastTransport:
+    """
+    A TCP transport for the last answer of a connection whose client may still be sending.
+
+    It is closed by `end`, which lets the client read the answer first.
+    """
+
+    __slots__ = ("_end", "_tcp")
+
+    def __init__(self, tcp: asyncio.Transport, end: Callable[[], None]) -> None:
+        self._tcp = tcp
+        self._end = end
+
+    def close(self) -> None:
+        """End, as soon as the answer is read or a moment has passed."""
+        if not self._tcp.is_closing():
+            self._end()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tcp, name)
