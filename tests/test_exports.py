@@ -35,6 +35,7 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
         {
             # to inject
             "Body",
+            "Cookie",
             "Cookies",
             "FormData",
             "Header",

@@ -23,6 +23,7 @@ from .components import (
     ChannelSource,
     ConnectionSource,
     ConstantSource,
+    CookieSource,
     Exchange,
     HeaderSource,
     PathSource,
@@ -159,6 +160,7 @@ class ASyncApp:
             PathSource(),
             BodySource(),
             HeaderSource(),
+            CookieSource(),
             QuerySource(),
         ]
 

@@ -153,8 +153,23 @@ async def borrows(ws: WebSocket, sessions: Provider[Session]) -> None:
 
 async def order(body: http.Body[Said], user_agent: http.Header, id: UUID, limit: int = 10) -> Said:
     assert_type(body, Said)
-    assert_type(len(user_agent), int)
+    assert_type(user_agent, str)
     return body
+
+
+async def paged(
+    x_page: http.Header[int], sid: http.Cookie, size: http.QueryParam[int] = 20, tag: http.Cookie = ""
+) -> int:
+    assert_type(x_page, int)
+    assert_type(sid, str)
+    assert_type(tag, str)
+    assert_type(size, int)
+    return x_page * size
+
+
+async def page_of_some(x_page: http.Header[int] | None, sid: http.Cookie | None = None) -> None:
+    assert_type(x_page, int | None)
+    assert_type(sid, str | None)
 
 
 async def upload(body: http.Body[bytes], size: Size | None = None) -> http.Response:

@@ -4,7 +4,7 @@ from .body import BodyInfo, BodySource
 from .channel import ChannelInfo, ChannelSource
 from .connection import ConnectionSource, ConstantSource
 from .exchange import Exchange
-from .parameters import HeaderSource, ParameterInfo, PathSource, QuerySource
+from .parameters import CookieSource, HeaderSource, ParameterInfo, PathSource, QuerySource
 from .site import Site
 from .websocket import TaskGroupSource, WebSocketSource
 
@@ -15,6 +15,7 @@ __all__ = [
     "ChannelSource",
     "ConnectionSource",
     "ConstantSource",
+    "CookieSource",
     "Exchange",
     "HeaderSource",
     "ParameterInfo",

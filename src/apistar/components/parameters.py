@@ -1,8 +1,8 @@
 """
-Sources that go by the parameter's name: path, query and header parameters.
+Sources that go by the parameter's name: parameters of path and query, headers and cookies.
 
 Converters are built when the plan is compiled. A path parameter is converted by the router, where a value that does
-not fit is a 404; a query parameter or header that is missing or does not fit is a 400.
+not fit is a 404; one of the others that is missing or does not fit is a 400.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import types
 import typing
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from ..exceptions import BadRequest, ConfigurationError
-from ..http.annotations import Header, QueryParam
+from ..http.annotations import Cookie, Header, QueryParam
 from ..injector import Binding
 from ..injector.signature import bare, optional_of, words
 from ..messages.fault import fault
@@ -58,14 +58,14 @@ class ParameterInfo(msgspec.Struct, frozen=True):
 
     Attributes:
         name: As it is called on the wire.
-        place: `path`, `query` or `header`.
+        place: `path`, `query`, `header` or `cookie`.
         annotation: Its type, with constraints.
         required: Whether leaving it out is an error.
         default: What stands in for it.
     """
 
     name: str
-    place: Literal["path", "query", "header"]
+    place: Literal["path", "query", "header", "cookie"]
     annotation: Any
     required: bool
     default: Any = inspect.Parameter.empty
@@ -89,35 +89,79 @@ class PathSource:
 
 
 class HeaderSource:
-    """`x: http.Header`."""
+    """`x_token: http.Header`, `x_page: http.Header[int]`."""
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
-        annotation = optional_of(parameter.annotation) or parameter.annotation
-        if annotation is not Header:
+        annotation = _marked(parameter.annotation, Header)
+        if annotation is None:
             return None
         name = parameter.name.replace("_", "-").lower()
         raw_name = name.encode("latin-1", "replace")  # a name beyond Latin-1 is no header's
-        default = _default(parameter)
-        required = default is parameter.empty
+        return _named(parameter, name, "header", annotation, lambda exchange: exchange.header(raw_name))
 
-        def read(exchange: Exchange) -> Any:
-            value = exchange.header(raw_name)
-            if value is not None:
-                return value
-            if required:
-                raise BadRequest(f"header {name!r} is missing")
-            return default
 
-        return Binding(
-            ("header", name, repr(default)),
-            read,
-            f"header {name}",
-            about=ParameterInfo(name, "header", str, required, default),
+class CookieSource:
+    """`sid: http.Cookie`, `page: http.Cookie[int]`."""
+
+    def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
+        annotation = _marked(parameter.annotation, Cookie)
+        if annotation is None:
+            return None
+        name = parameter.name
+        return _named(parameter, name, "cookie", annotation, lambda exchange: exchange.connection.cookies.get(name))
+
+
+def _named(
+    parameter: inspect.Parameter,
+    name: str,
+    place: Literal["header", "cookie"],
+    annotation: Any,
+    find: Callable[[Exchange], str | None],
+) -> Binding:
+    """A header or a cookie: one text, or nothing."""
+    if not _is_scalar(optional_of(annotation) or annotation):
+        raise ConfigurationError(
+            f"parameter {parameter.name!r}: a {place} is one text and cannot be {words(annotation)}; ask for "
+            f"http.{place.capitalize()} and take it apart, or for all of them, http.{place.capitalize()}s"
         )
+    default = _default(parameter.replace(annotation=annotation))
+    required = default is parameter.empty
+    convert = _converter(f"{place} {name!r}", annotation)
+
+    def read(exchange: Exchange) -> Any:
+        value = find(exchange)
+        if value is not None:
+            return value if convert is None else convert(value)
+        if required:
+            raise BadRequest(f"{place} {name!r} is missing")
+        return default
+
+    return Binding(
+        (place, name, str(annotation), repr(default)),
+        read,
+        f"{place} {name}" if annotation is str else f"{place} {name}: {words(annotation)}",
+        about=ParameterInfo(name, place, annotation, required, default),
+    )
+
+
+def _marked(annotation: Any, mark: Any) -> Any:
+    """What a parameter is to be that is marked as coming from one place; `None` where it is not marked so."""
+    if annotation is mark:
+        return str
+    if get_origin(annotation) is Annotated:
+        inner, *extras = get_args(annotation)
+        others = [extra for extra in extras if extra is not mark]
+        if len(others) < len(extras):
+            return Annotated[(inner, *others)] if others else inner
+    elif get_origin(annotation) in (typing.Union, types.UnionType):
+        members = [_marked(member, mark) or member for member in get_args(annotation)]
+        if members != list(get_args(annotation)):
+            return typing.Union[tuple(members)]  # noqa: UP007  (built at run time)
+    return None
 
 
 class QuerySource:
-    """`limit: int = 10`, `tags: list[str]`, `q: http.QueryParam`."""
+    """`limit: int = 10`, `tags: list[str]`, `q: http.QueryParam`, `page: http.QueryParam[int]`."""
 
     def bind(self, parameter: inspect.Parameter, site: object) -> Binding | None:
         if parameter.annotation is parameter.empty and parameter.name in _FORGOTTEN:
@@ -125,10 +169,10 @@ class QuerySource:
                 f"parameter {parameter.name!r} has no annotation; write `{parameter.name}: "
                 f"{_FORGOTTEN[parameter.name]}`, or `{parameter.name}: str` if a query parameter is meant"
             )
-        annotation = str if parameter.annotation is parameter.empty else parameter.annotation
+        annotation = _marked(parameter.annotation, QueryParam)
+        if annotation is None:
+            annotation = str if parameter.annotation is parameter.empty else parameter.annotation
         inner = optional_of(annotation) or bare(annotation)
-        if inner is QueryParam:
-            annotation = inner = str
         many = get_origin(bare(inner)) in _MANY and all(
             _is_scalar(item) for item in get_args(bare(inner)) if item is not Ellipsis
         )
@@ -137,7 +181,7 @@ class QuerySource:
         if not many and not _is_scalar(inner):
             return None
         name = parameter.name
-        default = _default(parameter)
+        default = _default(parameter.replace(annotation=annotation))
         return Binding(
             ("query", name, str(annotation), repr(default)),
             _many(name, annotation, default) if many else _one(name, annotation, default),
@@ -164,7 +208,7 @@ def _is_scalar(annotation: Any) -> bool:
 
 
 def _one(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
-    convert = _converter(name, annotation)
+    convert = _converter(f"query parameter {name!r}", annotation)
 
     def read(exchange: Exchange) -> Any:
         value = exchange.values.get(name)
@@ -178,7 +222,7 @@ def _one(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
 
 
 def _many(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]:
-    convert = _converter(name, annotation)
+    convert = _converter(f"query parameter {name!r}", annotation)
     assert convert is not None
 
     def read(exchange: Exchange) -> Any:
@@ -192,8 +236,8 @@ def _many(name: str, annotation: Any, default: Any) -> Callable[[Exchange], Any]
     return read
 
 
-def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
-    """A strict converter from text, or `None` where the text is the value."""
+def _converter(what: str, annotation: Any) -> Callable[[Any], Any] | None:
+    """A strict converter from text, or `None` where the text is the value; `what` is what errors call it."""
     if bare(annotation) is annotation and (optional_of(annotation) or annotation) is str:
         return None
 
@@ -208,7 +252,7 @@ def _converter(name: str, annotation: Any) -> Callable[[Any], Any] | None:
             detail = detail.removeprefix(f"invalid value {value!r}; ").removesuffix(
                 ", got str"
             )  # it has just been said
-            raise BadRequest(f"query parameter {name!r} is {shown[:80]!r}: {detail}") from None
+            raise BadRequest(f"{what} is {shown[:80]!r}: {detail}") from None
 
     return convert
 

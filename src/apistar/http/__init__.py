@@ -3,6 +3,7 @@
 from .annotations import (
     URL,
     Body,
+    Cookie,
     Cookies,
     FormData,
     Header,
@@ -20,6 +21,7 @@ from .responses import FileResponse, HTMLResponse, JSONResponse, RedirectRespons
 __all__ = [
     "URL",
     "Body",
+    "Cookie",
     "Cookies",
     "FileResponse",
     "FormData",

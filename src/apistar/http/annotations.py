@@ -1,8 +1,9 @@
 """
 What a handler may ask for about its request, by annotation.
 
-`Header` and `QueryParam` go by the parameter's name (`user_agent: http.Header` is the header `User-Agent`); a missing
-one without a default is a 400. `Body[T]` is the body decoded as `T`; `Body` alone is `bytes`.
+`Header`, `Cookie` and `QueryParam` go by the parameter's name (`user_agent: http.Header` is the header `User-Agent`); a
+missing one without a default is a 400. `Header` alone is a `str`; `Header[int]`, which is `Annotated[int, Header]`, is
+converted. `Body[T]` is the body decoded as `T`; `Body` alone is `bytes`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,29 @@ Path = NewType("Path", str)
 """The decoded path of the request."""
 
 if TYPE_CHECKING:
-    Header: TypeAlias = str  # so that a default may be written as a string
-    QueryParam: TypeAlias = str
-else:
-    Header = NewType("Header", str)
-    """The value of the header that is named like the parameter, `_` for `-`."""
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
-    QueryParam = NewType("QueryParam", str)
-    """The value of the query parameter that is named like the parameter."""
+    # Aliases, so that a default may be written as what it is: `user_agent: http.Header = ""`.
+    Value = TypeVarWithDefault("Value", default=str)
+    Header: TypeAlias = Annotated[Value, "header"]
+    Cookie: TypeAlias = Annotated[Value, "cookie"]
+    QueryParam: TypeAlias = Annotated[Value, "query"]
+else:
+
+    class _Named(str):
+        __slots__ = ()
+
+        def __class_getitem__(cls, tp):
+            return Annotated[tp, cls]
+
+    class Header(_Named):
+        """The value of the header that is named like the parameter, `_` for `-`."""
+
+    class Cookie(_Named):
+        """The value of the cookie that is named like the parameter."""
+
+    class QueryParam(_Named):
+        """The value of the query parameter that is named like the parameter."""
 
 
 class Cookies(dict[str, str]):
@@ -54,6 +70,7 @@ Body: TypeAlias = Annotated[T, BODY]
 __all__ = [
     "URL",
     "Body",
+    "Cookie",
     "Cookies",
     "FormData",
     "Header",

@@ -114,6 +114,7 @@ def _channel(channel: Channel, messages: _Messages, definitions: Mapping[str, Sc
             },
             "tags": _tags(documentation),
             "bindings": {"ws": _binding(channel)},
+            "x-cookies": _cookies(channel),
             "x-denials": _outcomes(channel.denials),
             "x-close-codes": _outcomes(channel.closes),
             "x-subprotocols": {
@@ -238,6 +239,12 @@ def _binding(channel: Channel) -> Document:
     if headers["properties"]:
         binding["headers"] = headers
     return {**binding, "bindingVersion": "0.1.0"}
+
+
+def _cookies(channel: Channel) -> Document:
+    """Cookies of the handshake; the binding has a place for headers and the query alone."""
+    cookies = _object([parameter for parameter in channel.parameters if parameter.place == "cookie"])
+    return cookies if cookies["properties"] else {}
 
 
 def _object(parameters: Sequence[Parameter]) -> Document:

@@ -250,9 +250,9 @@ def _parameters(operation: Document) -> dict[str, Document]:
 
 def _bound(channel: Document) -> dict[str, Document]:
     """The parameters of a handshake, from the WebSockets binding."""
-    binding = _at(channel, "bindings", "ws")
+    binding = {**_at(channel, "bindings", "ws"), "x-cookies": channel.get("x-cookies", {})}
     found: dict[str, Document] = {}
-    for place, word in (("query", "query parameter"), ("headers", "header")):
+    for place, word in (("query", "query parameter"), ("headers", "header"), ("x-cookies", "cookie")):
         described = binding.get(place, {})
         for name, schema in described.get("properties", {}).items():
             if name != "Sec-WebSocket-Protocol":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from ..messages.description import Schema
 
-Place: TypeAlias = Literal["path", "query", "header"]
+Place: TypeAlias = Literal["path", "query", "header", "cookie"]
 SecurityScheme: TypeAlias = Mapping[str, object]
 """One security scheme in OpenAPI's words: `{"type": "http", "scheme": "bearer"}` (OpenAPI 3.1 §4.8.27)."""
 

@@ -43,7 +43,16 @@ export class Fields {
         place,
         parameters.filter((one) => one.place === place),
       );
+    this.#cookies(parameters.filter((one) => one.place === "cookie"));
     if (this.websocket) this.#subprotocols();
+  }
+
+  /** Cookies are told, not asked for: the browser has them or has not. */
+  #cookies(parameters) {
+    if (!parameters.length) return;
+    const names = parameters.map((one) => one.name).join(", ");
+    const note = element("p.note", {}, element("b", {}, names), ": sent as the browser has them.");
+    this.element.append(element("fieldset", {}, element("legend", {}, "Cookies"), note));
   }
 
   #group(place, parameters) {
