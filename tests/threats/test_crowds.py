@@ -12,13 +12,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.processes import ServerProcess, serving
-from tests.server.wire import handshake, is_closed, read_close, read_frame, upgrade
+from tests.server.processes import LIMITS, ServerProcess, serving, wait_for
+from tests.server.wire import handshake, is_closed, read_close, read_frame, read_to_end, upgrade
 from tests.threats.watch import MIB, assert_alive, bounded, percentile, witness
 from tests.transports.wire import frame
 
 IDLE_SOCKETS = 5000
 STORM = 2000
+HALF_OPEN = 2000
+ADMITTED = 100
 AT_ONCE = 500
 
 
@@ -42,6 +44,15 @@ def crowded(many_files: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield process
 
 
+@pytest.fixture(scope="module")
+def guarded(many_files: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that takes a hundred sockets, and gives each handshake two seconds."""
+    limits = {"handshake_timeout_s": 2.0, "max_connections": ADMITTED}
+    folder = tmp_path_factory.mktemp("guarded")
+    with serving(folder, "tests.threats.app:app", LIMITS, limits=limits, access_log=False) as process:
+        yield process
+
+
 async def open_socket(port: int, target: bytes = b"/echo") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect and upgrade."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -49,6 +60,12 @@ async def open_socket(port: int, target: bytes = b"/echo") -> tuple[asyncio.Stre
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 "), head
     return reader, writer
+
+
+def is_admitted(server: ServerProcess) -> bool:
+    with server.connect() as client:
+        client.sendall(handshake())
+        return client.recv(12) == b"HTTP/1.1 101"
 
 
 async def in_crowd(port: int, number: int) -> list[float]:
@@ -92,6 +109,40 @@ def test_five_thousand_sockets_opened_and_left_cost_little_and_are_let_go(crowde
                 client.close()
         assert_alive(crowded)
     assert time.monotonic() - begin < 30.0
+
+
+@pytest.mark.parametrize("sent", [b"", handshake()[:-2]], ids=["silence", "half a request"])
+def test_two_thousand_half_open_handshakes_cost_little_and_are_sent_away(guarded: ServerProcess, sent: bytes) -> None:
+    clients: list[socket.socket] = []
+    with bounded(guarded), witness(guarded, "2,000 half-open handshakes"):
+        try:
+            for _ in range(HALF_OPEN):
+                client = guarded.connect()
+                client.sendall(sent)
+                clients.append(client)
+            assert_alive(guarded)
+            for client in clients:
+                assert read_to_end(client)[:12] == (b"HTTP/1.1 408" if sent else b"")
+        finally:
+            for client in clients:
+                client.close()
+
+
+def test_five_thousand_who_open_where_a_hundred_may_cost_little(guarded: ServerProcess) -> None:
+    clients: list[socket.socket] = []
+    with bounded(guarded), witness(guarded, "5,000 where 100 may"):
+        try:
+            for _ in range(IDLE_SOCKETS):
+                client = guarded.connect()
+                client.sendall(handshake())
+                clients.append(client)
+            answers = [client.recv(12) for client in clients]
+        finally:
+            for client in clients:
+                client.close()
+        assert answers.count(b"HTTP/1.1 101") == ADMITTED - 1  # one more is the witness
+        assert answers.count(b"HTTP/1.1 503") == IDLE_SOCKETS - ADMITTED + 1
+        wait_for(lambda: is_admitted(guarded), "room for another socket")
 
 
 def test_sockets_after_a_crowd_find_the_memory_that_it_left(crowded: ServerProcess) -> None:

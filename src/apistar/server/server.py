@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import multiprocessing
@@ -27,7 +28,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.server import Server as UvicornServer
 
 from .configuration import Settings
-from .service import Service, existing_service
+from .service import Service, existing_service, handshake_limits
 from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, counted, drain, reserve_of, spread_of, wait_until
 
 TICK_S: Final = 1.0
@@ -92,7 +93,8 @@ class Server(UvicornServer):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            await super().startup(sockets)
+            with self._tls_deadlines():
+                await super().startup(sockets)
         except OSError as error:
             logger.error("cannot listen: %s", error.strerror or error)
             await self.lifespan.shutdown()
@@ -103,6 +105,20 @@ class Server(UvicornServer):
             gc.freeze()
         if self.started and sockets and self.config.workers == 1:
             self.config.announce(sockets[0])
+
+    @contextlib.contextmanager
+    def _tls_deadlines(self) -> Generator[None, None, None]:
+        """uvicorn has none to give to the loop, whose own are a minute and half a minute."""
+        if not self.config.is_ssl:
+            yield
+            return
+        limits, loop = handshake_limits(self.config), asyncio.get_running_loop()
+        times = {"ssl_handshake_timeout": limits.handshake_timeout_s, "ssl_shutdown_timeout": limits.close_timeout_s}
+        loop.create_server = functools.partial(loop.create_server, **times)  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del loop.create_server
 
     async def main_loop(self) -> None:
         tick_s = TICK_S if self.limit_max_requests is None else COUNTING_TICK_S

@@ -77,8 +77,7 @@ class Service:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         settings = config if isinstance(config, Settings) else None
-        given = settings.limits if settings is not None else None
-        own = own_of(config.loaded_app, "limits", Limits)
+        given, own = limits_given(config), own_of(config.loaded_app, "limits", Limits)
         self.config = config
         self.server_state = server_state
         self.app_state = app_state
@@ -100,7 +99,7 @@ class Service:
         self.observer: Observer | None = own_of(config.loaded_app, "observer", Guarded)
         if self.observer is None and settings is not None:
             self.observer = settings.observer
-        self.limits = given or own or DEFAULTS
+        self.limits = handshake_limits(config)
         self.session_limits = given or own or (DEFAULTS if settings is not None else limits_of(config))
         # An application of ours counts its connections itself, route by route.
         self.max_connections = given.max_connections if given is not None else None
@@ -147,6 +146,17 @@ def existing_service(server_state: ServerState) -> Service | None:
     """The service of a server process, if there has been a connection."""
     service: Service | None = server_state.__dict__.get(_KEY)
     return service
+
+
+def limits_given(config: Config) -> Limits | None:
+    """What `run()` was told."""
+    return config.limits if isinstance(config, Settings) else None
+
+
+def handshake_limits(config: Config) -> Limits:
+    """Of handshakes, before the application knows the route."""
+    own: Limits | None = own_of(config.loaded_app, "limits", Limits)
+    return limits_given(config) or own or DEFAULTS
 
 
 def limits_of(config: Config) -> Limits:
