@@ -366,7 +366,7 @@ def test_streams_of_sync_and_async_generators() -> None:
     assert ask(sync_handler).text == ask(async_handler).text == "012"
 
 
-def test_redirects_and_cookies() -> None:
+def test_redirect_carries_a_cookie() -> None:
     def handler() -> http.RedirectResponse:
         response = http.RedirectResponse("/there", 303)
         response.set_cookie("a", "b", httponly=True)

@@ -124,7 +124,7 @@ def test_theme_follows_the_system_until_chosen(reader: Reader, scheme: str, othe
 
 
 @pytest.mark.parametrize("width", [360, 1000, 1440])
-def test_never_scrolls_sideways(reader: Reader, width: int) -> None:
+def test_page_never_scrolls_sideways(reader: Reader, width: int) -> None:
     reader.resize(width, 800)
     for place in ("", "chat", "kitchen.place", "#/type/Said", "#/sockets"):
         reader.open(place)

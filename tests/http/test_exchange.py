@@ -279,6 +279,16 @@ def test_form_with_an_upload() -> None:
         assert client.post("/", json={"title": "t"}).status_code == 415
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\0"], ids=["CR", "LF", "NUL"])
+def test_header_that_would_be_two_is_a_500_and_is_not_sent(end: str) -> None:
+    def handler() -> http.Response:
+        return http.Response("x", headers={"X-A": f"a{end}X-B: b"})
+
+    application = ASyncApp([Route("/", handler=handler)])
+    answer = TestClient(application, raise_server_exceptions=False).get("/")
+    assert (answer.status_code, answer.headers.get("x-a")) == (500, None)
+
+
 def test_http_exception_is_a_problem_document() -> None:
     def handler() -> None:
         raise HTTPException({"detail": "out of tea", "stock": 0}, 409, {"X-Stock": "0"})

@@ -15,6 +15,8 @@ import msgspec
 import pytest
 
 from apistar import ASyncApp, Route, TestClient
+from apistar.exceptions import BadRequest
+from apistar.http.query import fields_of
 
 Meta = msgspec.Meta
 UserId = NewType("UserId", int)
@@ -100,6 +102,12 @@ def test_query_parameter_is_converted_to_its_type(annotation: Any, query: str, v
 def test_query_parameter_that_does_not_fit_is_a_400(annotation: Any, query: str, detail: str) -> None:
     response = client_of(annotation).get(f"/?{query}")
     assert (response.status_code, response.json()["detail"]) == (400, detail)
+
+
+@pytest.mark.parametrize("query", [b"a=\xff", b"a=%ff", b"a=\xff&b=%20"])
+def test_query_that_is_not_utf_8_is_refused_percent_encoded_or_not(query: bytes) -> None:
+    with pytest.raises(BadRequest, match="the query string is not UTF-8"):
+        fields_of(query)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = …` is Python 3.12's")

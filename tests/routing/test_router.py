@@ -125,7 +125,7 @@ def test_annotation_that_no_path_can_carry_is_refused() -> None:
         router_of("/{x}", x=dict)
 
 
-def test_methods_of_one_url() -> None:
+def test_url_answers_to_its_methods_and_refuses_others() -> None:
     routes = [Route("/", method, handler, name=method) for method in ("GET", "POST")]
     router = Router(table(routes, compiler({})))
     assert router.match("/", "HEAD").route.name == "GET"

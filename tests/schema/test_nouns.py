@@ -250,7 +250,7 @@ def test_handshake_that_is_refused(channel: Document) -> None:
     }
 
 
-def test_close_codes(channel: Document) -> None:
+def test_channel_lists_the_close_codes_of_its_handler_and_limits(channel: Document) -> None:
     closes = {int(code): outcome["description"] for code, outcome in channel["x-close-codes"].items()}
     assert closes[1002] == "If it is not your turn."
     assert closes[1007] == "a message does not fit its type"
@@ -258,7 +258,7 @@ def test_close_codes(channel: Document) -> None:
     assert {1000, 1009, 1011, 1012} <= set(closes)
 
 
-def test_subprotocols(channel: Document) -> None:
+def test_channel_offers_the_subprotocols_of_its_codecs(channel: Document) -> None:
     assert channel["x-subprotocols"] == {
         "json": {"description": "messages are JSON in text frames"},
         "msgpack": {"description": "messages are MessagePack in binary frames"},
@@ -267,12 +267,12 @@ def test_subprotocols(channel: Document) -> None:
     assert protocols == {"type": "string", "enum": ["json", "msgpack"]}
 
 
-def test_servers(http_document: Document, socket_document: Document) -> None:
+def test_documents_name_the_servers_of_the_application(http_document: Document, socket_document: Document) -> None:
     assert http_document["servers"] == [{"url": "https://games.example"}]
     assert socket_document["servers"] == {"server": {"host": "games.example", "protocol": "wss"}}
 
 
-def test_security_schemes(http_document: Document, socket_document: Document) -> None:
+def test_documents_ask_for_what_components_declare(http_document: Document, socket_document: Document) -> None:
     assert http_document["paths"]["/games/"]["post"]["security"] == [{"key": []}]
     assert http_document["components"]["securitySchemes"]["key"] == {"type": "apiKey", "in": "header", "name": "X-Key"}
     assert socket_document["components"]["securitySchemes"]["key"] == {
@@ -293,7 +293,7 @@ def test_answers_and_their_statuses(http_document: Document) -> None:
     assert set(responses["401"]["content"]) == {"application/problem+json"}
 
 
-def test_includes_are_tags(http_document: Document, socket_document: Document, channel: Document) -> None:
+def test_include_becomes_a_tag(http_document: Document, socket_document: Document, channel: Document) -> None:
     assert http_document["paths"]["/games/"]["post"]["tags"] == ["games"]
     assert http_document["tags"] == [{"name": "games"}]
     assert channel["tags"] == [{"name": "games"}]

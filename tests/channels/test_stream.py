@@ -1,0 +1,111 @@
+"""
+One topic's stream by itself: what is passed on, what is read again, and what is lost, publication by publication.
+"""
+
+from __future__ import annotations
+
+from apistar.channels.records import Page, Position, Publication
+from apistar.channels.stream import KEPT, Stream
+
+
+class Owner:
+    """Keeps what the stream tells."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pass_on(self, publication: Publication) -> None:
+        self.told.append(publication.payload.decode())
+
+    def lose(self) -> None:
+        self.told.append("lost")
+
+    def read_again(self) -> None:
+        self.told.append("read again")
+
+
+def numbered(offset: int, epoch: str = "a") -> Publication:
+    return Publication(str(offset).encode(), Position(epoch, offset))
+
+
+def page(offset: int, *offsets: int, epoch: str = "a") -> Page:
+    return Page(Position(epoch, offset), tuple(numbered(one, epoch) for one in offsets))
+
+
+def following(offset: int) -> tuple[Stream, Owner]:
+    """A stream with history that has passed on everything up to an offset."""
+    owner = Owner()
+    stream = Stream(owner)
+    stream.numbered = True
+    stream.reading_done(page(offset))
+    return stream, owner
+
+
+def test_stream_without_history_passes_on_everything() -> None:
+    owner = Owner()
+    stream = Stream(owner)
+    for payload in (b"x", b"x"):
+        stream.take(Publication(payload))
+    assert owner.told == ["x", "x"]
+    assert stream.position is None
+
+
+def test_stream_keeps_what_comes_before_it_knows_where_the_topic_is() -> None:
+    owner = Owner()
+    stream = Stream(owner)
+    stream.numbered = True
+    for offset in (2, 3):
+        stream.take(numbered(offset))
+    assert owner.told == []
+    stream.reading_done(page(2))
+    assert owner.told == ["3"]
+
+
+def test_stream_passes_on_what_is_next_and_drops_what_it_knows() -> None:
+    stream, owner = following(3)
+    for offset in (4, 4, 2, 5):
+        stream.take(numbered(offset))
+    assert owner.told == ["4", "5"]
+    assert stream.position == Position("a", 5)
+
+
+def test_stream_reads_again_at_the_first_publication_behind_a_gap() -> None:
+    stream, owner = following(3)
+    stream.take(numbered(6))
+    assert owner.told == ["read again"]
+    stream.take(numbered(7))
+    stream.reading_done(page(6, 4, 5, 6))
+    assert owner.told == ["read again", "4", "5", "6", "7"]
+
+
+def test_stream_tells_of_a_gap_that_the_history_cannot_close_and_goes_on_behind_it() -> None:
+    stream, owner = following(3)
+    stream.take(numbered(9))
+    stream.reading_done(page(9, 7, 8, 9))
+    stream.take(numbered(10))
+    assert owner.told == ["read again", "lost", "10"]
+
+
+def test_stream_of_another_epoch_is_lost() -> None:
+    stream, owner = following(3)
+    stream.take(numbered(4, epoch="b"))
+    stream.reading_done(page(4, 4, epoch="b"))
+    stream.take(numbered(5, epoch="b"))
+    assert owner.told == ["read again", "lost", "5"]
+
+
+def test_stream_whose_broker_came_back_with_older_data_is_lost() -> None:
+    stream, owner = following(3)
+    stream.ask()
+    stream.reading_done(page(2))
+    assert owner.told == ["read again", "lost"]
+    assert stream.position == Position("a", 2)
+
+
+def test_stream_keeps_no_more_than_it_may_while_it_reads_and_reads_what_fell_out() -> None:
+    stream, owner = following(0)
+    stream.ask()
+    for offset in range(1, KEPT + 2):
+        stream.take(numbered(offset))
+    stream.reading_done(page(0))
+    assert owner.told == ["read again", "read again"]

@@ -1,0 +1,28 @@
+"""The token bucket by itself, on a clock that is passed in."""
+
+from __future__ import annotations
+
+from apistar.transports.rate import MessageRate
+
+
+def taken(rate: MessageRate, times: int, now: float) -> int:
+    return sum(rate.take(now) for _ in range(times))
+
+
+def test_rate_allows_a_burst_and_then_what_comes_in() -> None:
+    rate = MessageRate(2.0, 5, now=0.0)
+    assert taken(rate, 9, 0.0) == 5
+    assert taken(rate, 9, 0.25) == 0
+    assert taken(rate, 9, 1.0) == 2
+
+
+def test_rate_saves_no_more_than_a_burst() -> None:
+    rate = MessageRate(2.0, 3, now=0.0)
+    assert taken(rate, 9, 1000.0) == 3
+
+
+def test_rate_below_one_allows_one_at_a_time() -> None:
+    rate = MessageRate(0.5, 0.5, now=0.0)
+    assert taken(rate, 9, 0.0) == 1
+    assert taken(rate, 9, 1.0) == 0
+    assert taken(rate, 9, 2.0) == 1
