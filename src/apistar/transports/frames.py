@@ -1,5 +1,5 @@
 """
-Frames as bytes: what the server writes by itself, and what a Close holds.
+Frames as bytes: what the server writes by itself, what a Close holds, and the pong of a client that is quiet.
 
 Source: RFC 6455 §5.2 (layout), §5.5.1 and §7.4 (Close).
 """
@@ -20,6 +20,10 @@ BINARY: Final = FIN | 0x2
 CLOSE: Final = FIN | 0x8
 PING: Final = FIN | 0x9
 PONG: Final = FIN | 0xA
+
+
+MASKED_HEAD_BYTES: Final = 6
+"""Of a control frame from a client: two bytes, and the mask."""
 
 
 def header(first: int, size_bytes: int) -> bytes:
@@ -43,6 +47,17 @@ def close_frame(code: int, reason: str) -> bytes:
     """A Close; without a body for 1005, which never stands in one."""
     payload = b"" if code == 1005 else struct.pack("!H", code) + reason.encode()
     return header(CLOSE, len(payload)) + payload
+
+
+def lone_pong(data: bytes) -> bytes | None:
+    """The payload, if these bytes are one whole Pong of a client and nothing else."""
+    if len(data) < MASKED_HEAD_BYTES or data[0] != PONG:
+        return None
+    size_bytes = len(data) - MASKED_HEAD_BYTES
+    if size_bytes >= 126 or data[1] != 0x80 | size_bytes:
+        return None
+    mask, payload = data[2:6], data[6:]
+    return bytes(byte ^ mask[at & 3] for at, byte in enumerate(payload))
 
 
 def parse_close(payload: bytes) -> tuple[int, str]:

@@ -19,10 +19,10 @@ from .assembly import too_big
 from .closing import Closing
 from .deflate import negotiate
 from .denial import Denial
-from .frames import PING, PONG
+from .frames import MASKED_HEAD_BYTES, PING, PONG, lone_pong
 from .keepalive import Due, Keepalive
 from .opening import refusal, refusal_head, switching_protocols
-from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, silence
+from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, room_bytes, silence
 from .rate import MessageRate
 from .transport import Capability, Ending, HeaderList, Initiator
 
@@ -117,6 +117,24 @@ class NativeTransport(Closing):
         if not self._metered:
             tcp.set_protocol(self._parser)
 
+    def _rest(self, empty_bytes: int) -> None:
+        """
+        Give picows' part back until the next message: 4 KiB, or twice the largest message that ever came.
+
+        Args:
+            empty_bytes: The room that the parser has if nothing came since.
+        """
+        tcp, parser = self._tcp, self._parser
+        if tcp is None or parser is None or self.ending is not None or room_bytes(parser) != empty_bytes:
+            return
+        if self._paused or self._backlog is not None:
+            return
+        self._parser = self.send_short = None
+        self._opened = False
+        self._metered = self._deflate is not None
+        tcp.set_protocol(cast(asyncio.BaseProtocol, self))
+        close_parser(parser)
+
     async def reject(self, status: int, headers: HeaderList, body: bytes) -> None:
         if self.ending is not None or self._tcp is None or self._handshake is None:
             return
@@ -157,6 +175,10 @@ class NativeTransport(Closing):
 
     def data_received(self, data: bytes) -> None:
         if self._accepted and not self._discarding:
+            pong = None if self._opened or self.ending is not None else lone_pong(data)
+            if pong is not None:
+                self._take_pong(pong)  # a connection that only answers pings needs nothing of picows'
+                return
             self._open()
             self._feed(data)
         elif self._handshake is not None and self._tcp is not None:
@@ -218,14 +240,23 @@ class NativeTransport(Closing):
             self._answer_ping(payload)
         elif kind is CLOSE_FRAME:
             self._take_close(payload, more_behind=frame.tail_size > 0)
-        elif self._keepalive is not None:
-            now = self._loop.time()
-            round_trip_s = self._keepalive.ponged(payload, now)
-            if round_trip_s is not None:
-                self._mark = None
-                self._schedule(now)
-                if self._observer is not None:
-                    self._observer.pinged(self._route, round_trip_s)
+        elif self._take_pong(payload) and not frame.tail_size and self._parser is not None:
+            # Behind this frame comes nothing: once it is done with, its bytes are free again.
+            self._loop.call_soon(self._rest, room_bytes(self._parser) + MASKED_HEAD_BYTES + len(payload))
+
+    def _take_pong(self, payload: bytes) -> bool:
+        """Whether it answers our last ping."""
+        if self._keepalive is None:
+            return False
+        now = self._loop.time()
+        round_trip_s = self._keepalive.ponged(payload, now)
+        if round_trip_s is None:
+            return False
+        self._mark = None
+        self._schedule(now)
+        if self._observer is not None:
+            self._observer.pinged(self._route, round_trip_s)
+        return True
 
     # Time
 
@@ -270,7 +301,7 @@ class NativeTransport(Closing):
 
     def _progress(self) -> tuple[object, object]:
         """Changes when bytes of a frame come that is not whole yet, or when the peer takes what we wrote."""
-        received = len(self._parser.get_buffer(-1)) if self._parser is not None else 0
+        received = room_bytes(self._parser) if self._parser is not None else 0
         return received, self._backlog.progress if self._backlog is not None else None
 
     def _answer_ping(self, payload: bytes) -> None:

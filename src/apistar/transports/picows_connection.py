@@ -130,6 +130,11 @@ def open_parser(tcp: asyncio.Transport, listener: Listener, max_frame_bytes: int
     return _new_parser(tcp, listener, max_frame_bytes, loop)
 
 
+def room_bytes(parser: Parser) -> int:
+    """How much a parser could take now: less while it holds a part of a frame, twice as much each time it has grown."""
+    return len(WSProtocol.get_buffer(parser, -1))
+
+
 def close_parser(parser: Parser) -> None:
     """
     Let a parser go whose TCP is closed or has another protocol.
@@ -137,7 +142,7 @@ def close_parser(parser: Parser) -> None:
     One that failed is not closed but forgotten: what it would still do goes to nobody.
     """
     kept = _kept.setdefault(parser.max_frame_bytes, [])
-    if len(parser.get_buffer(-1)) != parser.room_bytes or len(kept) >= KEPT_PARSERS:
+    if room_bytes(parser) != parser.room_bytes or len(kept) >= KEPT_PARSERS:
         silence(parser)  # half a frame is in it, or it has grown
         return
     surroundings = parser.surroundings
@@ -170,7 +175,7 @@ def _new_parser(
     if parser.listener is not relay:
         raise RuntimeError("this picows does not take the handshake; install a version that apistar's metadata allows")
     parser.transport.request.headers = None  # type: ignore[assignment]  # 400 bytes that nobody reads
-    parser.room_bytes = len(parser.get_buffer(-1))
+    parser.room_bytes = room_bytes(parser)
     return parser
 
 
