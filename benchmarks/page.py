@@ -117,5 +117,5 @@ def _number(value: float | None) -> str:
 
 
 def _word(verdict: Verdict) -> str:
-    kind = " (moonshot)" if verdict.moonshot else ""
-    return ("reached" if verdict.passed else "**missed**" if not verdict.moonshot else "missed") + kind
+    kind = f" ({verdict.beyond})" if verdict.beyond else ""
+    return ("reached" if verdict.passed else "**missed**" if not verdict.beyond else "missed") + kind

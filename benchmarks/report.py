@@ -65,11 +65,11 @@ def check(verdicts: list[Verdict]) -> bool:
     for heading in ("what", "reached", "at most", ""):
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for verdict in verdicts:
-        missed = "[yellow]not yet[/yellow]" if verdict.moonshot else "[red]FAIL[/red]"
+        missed = "[yellow]not yet[/yellow]" if verdict.beyond else "[red]FAIL[/red]"
         word = "[green]pass[/green]" if verdict.passed else missed
         reached = "not measured" if verdict.reached is None else f"{verdict.reached:,.2f}"
-        what = verdict.sentence + (" (moonshot)" if verdict.moonshot else "")
+        what = verdict.sentence + (f" ({verdict.beyond})" if verdict.beyond else "")
         table.add_row(what, reached, f"{verdict.most:,.2f}", word)
     terminal().print(table)
-    binding = [verdict for verdict in verdicts if not verdict.moonshot]
+    binding = [verdict for verdict in verdicts if not verdict.beyond]
     return bool(binding) and all(verdict.passed for verdict in binding)

@@ -49,7 +49,9 @@ def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> 
     """Run the load generator of a work once and give its result; RuntimeError if one answer was wrong."""
     name = "httpload" if work.http else "wsload"
     pids = [word for pid in server.pids for word in ("--pid", str(pid))]
-    command = [program(name), "--port", str(server.port), *work.options, *options, *pids]
+    # On a machine of one core a load that never sleeps would take it from the server.
+    asleep = ["--sleep"] if core is None else []
+    command = [program(name), "--port", str(server.port), *work.options, *options, *asleep, *pids]
     with pinned(core):
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
     if done.returncode:
@@ -137,7 +139,7 @@ def measure(
     works = [work for work in works if work.name not in found]
     for work in (work for work in works if work.memory):
         found[work.name] = {}
-        for entry in entries:
+        for entry in (entry for entry in entries if fits(work, entry)):
             say(f"{work.name}: {entry.name}")
             try:
                 found[work.name][entry.name] = measured([idle_memory(work, entry, cores, options.sockets)])
@@ -182,7 +184,7 @@ def measure(
 def fits(work: Work, entry: Server) -> bool:
     """Say whether the server has this work at all."""
     able = (entry.http or not work.http) and (entry.typed or not work.typed)
-    return able and (entry.channels or not work.channel)
+    return able and (entry.channels or not work.channel) and (work.name in entry.works or not entry.works)
 
 
 def choose(names: str, table: dict[str, T], what: str) -> list[T]:

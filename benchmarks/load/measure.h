@@ -64,7 +64,7 @@ static inline double hist_us(const Histogram *h, double quantile) {
 typedef struct {
   int count, pid[MAX_WATCHED];
   clockid_t clock[MAX_WATCHED];
-  uint64_t begin_ns, end_ns, own_begin_ns, own_end_ns;
+  uint64_t begin_ns, end_ns, own_begin_ns, own_end_ns, idle_ns;  // idle: looked for work and found none
   double begin_ticks_s, end_ticks_s;
 } Watch;
 
@@ -95,7 +95,9 @@ static inline void watch_read(const Watch *w, uint64_t *ns, double *ticks_s) {
 static inline void watch_begin(Watch *w) {
   watch_read(w, &w->begin_ns, &w->begin_ticks_s);
   w->own_begin_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  w->idle_ns = 0;
 }
+static inline void watch_idle(Watch *w, uint64_t ns) { w->idle_ns += ns; }
 static inline void watch_end(Watch *w) {
   watch_read(w, &w->end_ns, &w->end_ticks_s);
   w->own_end_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -123,6 +125,7 @@ __attribute__((format(printf, 2, 3))) static inline void fault(Faults *f, const 
 
 static inline void print_result(const char *mode, int opened, uint64_t count, double seconds, const Histogram *h,
                                 const Watch *w, const Faults *f) {
+  uint64_t own = w->own_end_ns - w->own_begin_ns;
   printf("{\"event\": \"result\", \"mode\": \"%s\", \"opened\": %d, \"count\": %llu, \"seconds\": %.6f, \"rate\": %.1f", mode,
          opened, (unsigned long long)count, seconds, seconds > 0 ? (double)count / seconds : 0);
   printf(", \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f", hist_us(h, .5), hist_us(h, .99),
@@ -132,7 +135,7 @@ static inline void print_result(const char *mode, int opened, uint64_t count, do
     printf(", \"server_cpu_s\": %.9f, \"server_cpu_ticks_s\": %.3f", (double)(w->end_ns - w->begin_ns) / 1e9,
            w->end_ticks_s - w->begin_ticks_s);
   printf(", \"load_cpu_s\": %.6f, \"errors\": %llu, \"first_error\": \"%s\"}\n",
-         (double)(w->own_end_ns - w->own_begin_ns) / 1e9, (unsigned long long)f->count, f->first);
+         own > w->idle_ns ? (double)(own - w->idle_ns) / 1e9 : 0, (unsigned long long)f->count, f->first);
   fflush(stdout);
 }
 static inline int whole_number(const char *name, const char *text, long least, long most) {

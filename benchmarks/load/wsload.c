@@ -13,6 +13,8 @@
 //
 // Prints one JSON object per line on standard output: "open" (hold) and "result". Exit status 1 if anything went wrong: a
 // refused handshake, a wrong accept key, a reply with another length, kind or content, a close that nobody asked for.
+// It never sleeps, unless told to: whoever sends to a sleeping process pays for waking it, which on another machine that
+// machine would; a fast server keeps it awake and a slow one does not, so sleeping would blur what is compared.
 // Frames follow RFC 6455 §5.2; pings are answered (§5.5.3). The mask is constant (a load generator needs no §10.3).
 #define _GNU_SOURCE
 #include "measure.h"
@@ -52,7 +54,7 @@ typedef struct {
 
 static struct {
   int mode, port, sockets, size, depth, rate, addresses, count;
-  bool text, check, reset, touch;
+  bool text, check, reset, touch, sleep;
   double seconds, warmup, ramp;
   const char *host, *path, *payload;
   char headers[8192];
@@ -335,7 +337,8 @@ static void usage(void) {
        "  --any-reply    do not compare the replies      --close HOW   churn: handshake or reset (handshake)\n"
        "  --pid PID      read this process's CPU time    --touch       hold: one echo on each socket first\n"
        "  --count N      stop after N operations         {n} in PATH or H becomes the connection's number\n"
-       "  --addresses N  connect from 127.0.0.1 to .N (1)");
+       "  --addresses N  connect from 127.0.0.1 to .N (1)\n"
+       "  --sleep        wait asleep, as hold does: the server then pays for waking this process");
 }
 static double number_of(const char *name, const char *text) {
   char *end;
@@ -351,7 +354,7 @@ static void read_options(int count, char **words) {
       {"mode", 1, 0, 'm'}, {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"path", 1, 0, 'u'}, {"sockets", 1, 0, 'n'},
       {"size", 1, 0, 's'}, {"seconds", 1, 0, 't'}, {"warmup", 1, 0, 'w'}, {"ramp", 1, 0, 'r'}, {"depth", 1, 0, 'd'},
       {"rate", 1, 0, 'R'}, {"text", 0, 0, 'T'}, {"payload", 1, 0, 'P'}, {"header", 1, 0, 'H'}, {"any-reply", 0, 0, 'a'},
-      {"close", 1, 0, 'c'}, {"pid", 1, 0, 'i'}, {"touch", 0, 0, 'o'}, {"addresses", 1, 0, 'A'}, {"count", 1, 0, 'C'}, {"help", 0, 0, '?'}, {0}};
+      {"close", 1, 0, 'c'}, {"pid", 1, 0, 'i'}, {"touch", 0, 0, 'o'}, {"addresses", 1, 0, 'A'}, {"count", 1, 0, 'C'}, {"sleep", 0, 0, 'S'}, {"help", 0, 0, '?'}, {0}};
   bool sized = false;
   for (int c, at = 0; (c = getopt_long(count, words, "", options, &at)) != -1;) {
     const char *name = c == '?' ? "" : options[at].name;
@@ -379,6 +382,7 @@ static void read_options(int count, char **words) {
       case 'a': set.check = false; break;
       case 'c': set.reset = !strcmp(optarg, "reset"); break;
       case 'i': watch_add(&watch, whole_number(name, optarg, 1, 1 << 30)); break;
+      case 'S': set.sleep = true; break;
       case 'o': set.touch = true; break;
       case 'A': set.addresses = whole_number(name, optarg, 1, 200); break;
       case 'C': set.count = whole_number(name, optarg, 1, 1 << 30); break;
@@ -386,6 +390,7 @@ static void read_options(int count, char **words) {
     }
   }
   if (!set.port || optind < count) { usage(); exit(2); }
+  if (set.mode == HOLD) set.sleep = true;
   if (set.payload && !sized) set.size = (int)strlen(set.payload);
 }
 static bool stdin_ended(void) {
@@ -431,8 +436,9 @@ int main(int count, char **words) {
       }
       wait = next_due - now < wait ? next_due - now : wait;
     }
-    struct timespec limit = {.tv_nsec = (long)wait};
+    struct timespec limit = {.tv_nsec = set.sleep ? (long)wait : 0};
     int n = epoll_pwait2(poller, events, 1024, &limit, NULL);
+    if (!n && !set.sleep) watch_idle(&watch, now_ns() - now);
     for (int i = 0; i < n; i++) {
       Socket *s = events[i].data.ptr;
       if (s->state == CONNECTING) connected(s);
