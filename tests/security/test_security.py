@@ -171,7 +171,16 @@ def test_listed_origin_passes_to_the_letter(listed: str, origin: str, allowed: b
 
 @pytest.mark.parametrize(
     "wrong",
-    ["b.test", "https://b.test/", "https://b.test/path", "https://", "https://u@b.test", "https://b.test?q", "null"],
+    [
+        "b.test",
+        "https://b.test/",
+        "https://b.test/path",
+        "https://",
+        "https://u@b.test",
+        "https://b.test?q",
+        "null",
+        "https://*.b.test",
+    ],
 )
 def test_origin_that_no_browser_sends_cannot_be_listed(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match=r"must be scheme and host as a browser sends it, such as"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigurationError
+from ..security import check_cors
 from ..types import ASGIApp
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def wrapped(app: ASGIApp, middleware: Sequence[Middleware | Callable[..., ASGIAp
             unpack to `cls, args, kwargs` or to `cls, kwargs`.
 
     Raises:
-        ConfigurationError: If one is neither.
+        ConfigurationError: If one is neither, or is CORS that lets everybody in.
     """
     for entry in reversed(middleware):
         if callable(entry):
@@ -38,4 +39,5 @@ def wrapped(app: ASGIApp, middleware: Sequence[Middleware | Callable[..., ASGIAp
                 f"middleware {entry!r} cannot be called with an application; write the class itself, or "
                 "Middleware(cls, …) of starlette.middleware"
             )
+        check_cors(app)
     return app

@@ -39,7 +39,7 @@ class OriginCheck:
         if isinstance(allowed_origins, str):
             raise ConfigurationError(f"allowed_origins must be a list: allowed_origins=[{allowed_origins!r}]")
         self._any = "*" in allowed_origins
-        self._allowed = {_origin(origin) for origin in allowed_origins if origin != "*"}
+        self._allowed = {origin_of(origin) for origin in allowed_origins if origin != "*"}
 
     def check(self, scope: Scope) -> None:
         """
@@ -61,6 +61,23 @@ class OriginCheck:
         detail = _detail(origin, expected)
         logger.info("refused a WebSocket: %s", detail)
         raise Forbidden(detail)
+
+
+def origin_of(origin: str) -> str:
+    """
+    An origin of a list as browsers send it: in lower case, without a port that its scheme has anyway.
+
+    Raises:
+        ConfigurationError: If it is more or less than scheme, host and port, or a pattern.
+    """
+    parts = urlsplit(origin)
+    more = parts.path or parts.query or parts.fragment or "@" in parts.netloc or "*" in parts.netloc
+    if not parts.scheme or not parts.netloc or more:
+        raise ConfigurationError(
+            f"allowed origin {origin!r} must be scheme and host as a browser sends it, such as 'https://example.com' "
+            "or 'http://localhost:3000'"
+        )
+    return _plain(origin.lower())
 
 
 def _detail(origin: str, expected: str) -> str:
@@ -86,13 +103,3 @@ def _without_port(origin: str) -> str:
 def _plain(origin: str) -> str:
     """Without a port that its scheme has anyway; browsers leave it out."""
     return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition("://")[0], "\0"))
-
-
-def _origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    if not parts.scheme or not parts.netloc or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"allowed origin {origin!r} must be scheme and host as a browser sends it, such as 'https://example.com' "
-            "or 'http://localhost:3000'"
-        )
-    return _plain(origin.lower())
