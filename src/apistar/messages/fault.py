@@ -54,6 +54,7 @@ _FORM: Final = re.compile(
 _COMPARISONS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 """Kinds of pydantic's faults that follow from the value, so that its type explains nothing."""
 _DISCRIMINATOR: Final = re.compile(r"^'(?P<name>.*)'$")
+_LONE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)[\s\S]")
 _MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
 
 
@@ -73,11 +74,13 @@ def fault(error: Exception, codec: Codec, tp: object, data: Data) -> InvalidMess
         return _of_msgspec(str(error), tp)
     if isinstance(error, msgspec.DecodeError):
         matched = _MALFORMED.match(str(error))
-        return _malformed(codec.title, matched["detail"] if matched else f"it ends early (byte {len(data)})")
+        if codec.text and (data[:1] == "\ufeff" or data[:3] == b"\xef\xbb\xbf"):  # RFC 8259 §8.1
+            return _malformed(codec.title, "a byte order mark (byte 0)")
+        return _malformed(codec.title, matched["detail"] if matched else _early(codec, data))
     if isinstance(error, DoubledKey):
         return invalid(quote(error.path), expected="each key once", says=error.says)
     if isinstance(error, UnicodeError):
-        return _malformed(codec.title, _not_utf8(data))
+        return _malformed(codec.title, _not_utf8(data) if codec.text else "invalid UTF-8")
     if isinstance(error, RecursionError):
         return _malformed(codec.title, "nested too deeply")
     if _is_pydantic(error):
@@ -101,6 +104,17 @@ def quote(text: str) -> str:
 
 def _malformed(codec: str, detail: str) -> InvalidMessage:
     return InvalidMessage(f"$: malformed {codec}: {quote(detail)}", path="$", expected=codec)
+
+
+def _early(codec: Codec, data: Data) -> str:
+    """What msgspec calls truncated: the message, or the second half of a surrogate pair that is none."""
+    if not data:
+        return "it is empty"
+    if codec.text:
+        text = data if isinstance(data, str) else data.decode(errors="replace")
+        if (lone := _LONE.search(text)) is not None:
+            return f"a surrogate without its pair (byte {len(text[: lone.start()].encode())})"
+    return f"it ends early (byte {len(data)})"
 
 
 def _not_utf8(data: Data) -> str:

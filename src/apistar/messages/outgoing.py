@@ -112,7 +112,7 @@ def _vouches(cls: type) -> bool:
 def _unencodable(value: object, error: Exception) -> EncodeError:
     says = f"cannot encode a value of type {spell(type(value))}"
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(str(error).strip())
-    return EncodeError(says if reason == says else f"{says}: {reason}")
+    return EncodeError(reason if reason.startswith(says) else f"{says}: {reason}")
 
 
 def _reason(text: str) -> str:

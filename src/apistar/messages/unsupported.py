@@ -159,7 +159,13 @@ def _explain_one(tp: object, error: Exception) -> str:
 
 def _alike(tp: object, says: str) -> str:
     """Why the members of a union look alike, and what to write instead."""
+    from .models import is_model
+
     parts = [strip(member) for member in members(tp)]
+    modelled = [part for part in parts if is_model(part)]
+    if len(modelled) > 1:
+        union = " | ".join(spell(part) for part in modelled)
+        return f"in a Struct a model stands alone; write `class Any{spell(modelled[0])}(pydantic.RootModel[{union}])`"
     structs = [part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)]
     untagged = [part for part in structs if part.__struct_config__.tag is None]
     if len(structs) > 1 and untagged:
