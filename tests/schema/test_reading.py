@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from apistar import ASyncApp, Route, WebSocket
+from apistar import ASyncApp, Component, Provider, Route, WebSocket, http
 from apistar.exceptions import NotFound
 from apistar.schema.asyncapi import asyncapi
 from apistar.schema.openapi import openapi
@@ -40,6 +40,18 @@ def parameter(found: HTTPOperation | Channel, name: str) -> Parameter:
 
 def codes(outcomes: tuple[Outcome, ...]) -> dict[int, str]:
     return {outcome.code: outcome.description for outcome in outcomes}
+
+
+def test_parameter_that_only_a_provider_asks_for_is_optional_but_in_the_path() -> None:
+    class Numbers(Component):
+        def resolve(self, id: int, limit: int, x_unit: http.Header) -> float:
+            return 0.0
+
+    async def handler(numbers: Provider[float], everything: http.PathParams) -> None: ...
+
+    app = ASyncApp([Route("/{id}", "GET", handler, name="numbers")], [Numbers()])
+    found = operation(app.reference(), "numbers")
+    assert {one.name: one.required for one in found.parameters} == {"id": True, "limit": False, "x-unit": False}
 
 
 def test_reader_leaves_out_what_is_not_documented(reference: Reference) -> None:

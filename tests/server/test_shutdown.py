@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 
+from apistar.server.shutdown import reserve_of, spread_of
 from tests.server.processes import APISTAR, ASYNCIO, ServerProcess, is_refused, make_certificate, serving, wait_for
 from tests.server.wire import (
     TEXT,
@@ -48,6 +49,20 @@ def short(folder: Path, app: str = STAR, **options: Any) -> Iterator[ServerProce
 def assert_ends(process: ServerProcess, number: int = signal.SIGTERM, within_s: float = DRAIN_S + TIMEOUT_S) -> None:
     status, seconds = process.terminate(number)
     assert (status, seconds < within_s + SLACK_S) == (0, True), f"{status} after {seconds} s:\n{process.log}"
+
+
+@pytest.mark.parametrize(
+    ("sockets", "drain_s", "spread_s"), [(0, 10.0, 0.0), (2, 10.0, 0.0), (50, 10.0, 1.0), (100_000, 10.0, 10.0)]
+)
+def test_drain_is_spread_over_more_time_the_more_sockets_there_are(
+    sockets: int, drain_s: float, spread_s: float
+) -> None:
+    assert spread_of(sockets, drain_s) == spread_s
+
+
+@pytest.mark.parametrize(("timeout_s", "reserve_s"), [(0.0, 0.0), (1.0, 0.2), (10.0, 1.0)])
+def test_handlers_are_cancelled_a_fifth_of_the_time_before_its_end_at_most(timeout_s: float, reserve_s: float) -> None:
+    assert reserve_of(timeout_s) == reserve_s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
