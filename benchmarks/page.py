@@ -99,8 +99,11 @@ def _latencies(result: Result) -> list[str]:
             for server, each in sorted(servers.items(), key=lambda item: item[1]["median"]["p99_us"]):
                 figures = each["median"]
                 quantiles = [f"{figures[key]:,.0f}" for key in ("p50_us", "p99_us", "p999_us")]
-                rows.append([SERVERS[server].title, f"{figures['rate']:,.0f}", *quantiles, f"{figures['waited']:.0%}"])
-            lines += table(["server", "messages a second", "p50", "p99", "p99.9", "noise"], rows)
+                shares = [f"{figures[key]:.0%}" for key in ("kernel", "waited")]
+                rows.append([SERVERS[server].title, f"{figures['rate']:,.0f}", *quantiles, *shares])
+            lines += table(
+                ["server", "messages a second", "p50", "p99", "p99.9", "kernel's share of CPU", "noise"], rows
+            )
     return lines
 
 

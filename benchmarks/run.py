@@ -61,13 +61,14 @@ def load(work: Work, server: ServerProcess, core: int | None, *options: str) -> 
 
 def turn(work: Work, server: ServerProcess, core: int | None, seconds: float) -> Figures:
     """Measure one server for one round."""
-    waited, cpu = server.waited_s(), server.cpu_s()
+    waited, cpu, kernel = server.waited_s(), server.cpu_s(), server.kernel_s()
     result = load(work, server, core, "--seconds", str(seconds), "--warmup", "0.15")
-    waited, cpu = server.waited_s() - waited, server.cpu_s() - cpu
+    waited, cpu, kernel = server.waited_s() - waited, server.cpu_s() - cpu, server.kernel_s() - kernel
     count, elapsed = result["count"], result["seconds"]
     return {
         "cpu_us": result["server_cpu_s"] / count * 1e6,
         "ticks_us": result["server_cpu_ticks_s"] / count * 1e6,
+        "kernel": kernel / cpu if cpu else 0.0,
         "rate": result["rate"],
         "p50_us": result["p50_us"],
         "p99_us": result["p99_us"],
