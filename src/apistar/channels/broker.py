@@ -42,9 +42,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
-from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError
+from .broker_url import REDIS_SCHEMES, without_credentials
 from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, PresenceEvent, Publication
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class Broker(ABC):
         Raises:
             ConfigurationError: If no broker has that scheme, or its extra is not installed.
         """
-        scheme = urlsplit(url).scheme
+        scheme = url.partition(":")[0].lower()
         if scheme == "memory":
             from .memory import MemoryBroker
 
             return MemoryBroker(url, timeout_s=timeout_s)
-        if scheme in ("redis", "rediss", "unix"):
+        if scheme in REDIS_SCHEMES:
             try:
                 from .redis import RedisBroker
             except ImportError:
@@ -243,11 +243,3 @@ class Broker(ABC):
             await self.hub.stop()
         else:
             await self.close()
-
-
-def without_credentials(url: str) -> str:
-    """A URL that may be logged."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}").geturl()

@@ -24,6 +24,7 @@ from redis.backoff import NoBackoff
 
 from ..exceptions import ConfigurationError
 from .broker import POSITION_TTL_S, TIMEOUT_S, Broker
+from .broker_url import check_redis_url
 from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, Publication
 from .redis_commands import RedisCommands, script_call
 from .redis_messages import parse, plain, position_of
@@ -45,6 +46,7 @@ class RedisBroker(Broker):
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        check_redis_url(url)
         super().__init__(url, timeout_s=timeout_s)
         self._commands = RedisCommands(_pool(url, timeout_s), self.url, timeout_s)
         self._subscription = RedisSubscription(
