@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,7 +129,17 @@ def test_routes_lists_method_url_handler_name_and_kind() -> None:
         f"WebSocket /v1/echo echo (chat.py:{line_of('echo')}) v1:echo raw",
         "any /legacy/… function mounted",
     ]
-    assert result.stderr.endswith(" more that the schema documents leave out; --all lists them\n")
+    assert re.search(r"\nnot listed: \d+ of the page and the schema documents; --all lists them\n$", result.stderr)
+
+
+def test_routes_says_what_it_does_not_list(tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(
+        "from apistar import ASyncApp, Route\n"
+        "def health(): ...\n"
+        "app = ASyncApp([Route('/health', handler=health, documented=False)], docs_url=None, schema_url=None)\n"
+    )
+    result = apistar("routes", "quiet:app", "--app-dir", str(tmp_path))
+    assert result.stderr.endswith("not listed: 1 with documented=False; --all lists them\n")
 
 
 def test_routes_all_lists_the_documents_too() -> None:

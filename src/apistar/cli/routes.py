@@ -19,6 +19,7 @@ from ..app import ASyncApp
 from ..dispatch.operation import Operation, Style
 from ..exceptions import ConfigurationError, HTTPException
 from ..injector.explain import explained
+from ..injector.signature import unwrapped
 from ..limits import DEFAULTS
 from ..messages.spelling import spell
 from ..routing import RouteKind
@@ -26,6 +27,7 @@ from ..routing.route import METHODS
 from ..routing.router import Entry, Match
 from .application import app_argument, own_application
 
+OURS: Final = __name__.partition(".")[0]
 UNBOUNDED: Final = 100_000
 """Columns of what is no terminal: lines stay whole for grep."""
 MAX_URL: Final = 32
@@ -72,9 +74,13 @@ def routes(app: str, factory: bool, app_dir: str, explain: str | None, everythin
     for mounted in application.router.mounts:
         table.add_row("any", Text(f"{mounted.prefix}/…", style="cyan"), type(mounted.mount.app).__name__, "", "mounted")
     console.print(table)
-    left = len(application.router.entries) - len(entries)
-    if left:
-        click.echo(f"\n{left} more that the schema documents leave out; --all lists them", err=True)
+    left = [unwrapped(entry.route.handler).__module__ for entry in application.router.entries if entry not in entries]
+    ours = sum(module.partition(".")[0] == OURS for module in left)
+    said = [f"{ours} of the page and the schema documents"] if ours else []
+    if len(left) > ours:
+        said.append(f"{len(left) - ours} with documented=False")
+    if said:
+        click.echo(f"\nnot listed: {' and '.join(said)}; --all lists them", err=True)
 
 
 def _method(entry: Entry[Operation]) -> str:
