@@ -126,6 +126,13 @@ async def forgets_the_annotation(ws) -> None: ...  # type: ignore[no-untyped-def
 async def takes_a_mapping(order: dict[str, int]) -> None: ...
 
 
+def without_wraps(handler: Any) -> Any:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return await handler(*args, **kwargs)
+
+    return call
+
+
 class Untitled(Channel[str]):
     pass
 
@@ -138,6 +145,7 @@ async def takes_a_channel_without_topic(ws: WebSocket, channel: Untitled) -> Non
     [
         (sync_ticks, r"sync_ticks \(.*\) is a sync generator; write `async def` for a WebSocket that sends"),
         (Users.list, r"Users\.list \(.*\) is a method without its object; give that of an instance, Users\(\)\.list"),
+        (without_wraps(takes_starlettes), r"call \(.*\) takes anything, .* put @functools\.wraps\(…\) above"),
         (takes_starlettes, "parameter 'ws' is Starlette's WebSocket; import it from apistar"),
         (
             forgets_the_annotation,

@@ -226,7 +226,7 @@ class BrokerError(APIStarError):
 
 
 class BrokerUnavailable(BrokerError):
-    """The broker did not answer within its time limit."""
+    """The broker did not answer within its time limit. Uncaught it is a 503, or Close 1013 after `connect()`."""
 
 
 class PublicationsLost(BrokerError):

@@ -13,6 +13,7 @@ import pytest
 
 from apistar import ASyncApp, Route, TestClient, WebSocket
 from apistar.exceptions import (
+    BrokerUnavailable,
     ConcurrentReceive,
     Forbidden,
     HTTPException,
@@ -132,6 +133,33 @@ def test_reject_sends_status_headers_and_body() -> None:
     denied = denial_of(handler)
     assert (denied.status_code, denied.json()) == (401, {"error": "who are you"})
     assert denied.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("connects", [True, False])
+def test_broker_that_is_away_is_a_503_or_a_1013_and_one_traceback(
+    connects: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if connects:
+            await ws.connect()
+        raise BrokerUnavailable("redis://db: no answer")
+
+    def page() -> None:
+        raise BrokerUnavailable("redis://db: no answer")
+
+    app = ASyncApp([Route("/ws", handler=handler), Route("/page", handler=page)])
+    client = TestClient(app, raise_server_exceptions=False)
+    if connects:
+        with client.websocket("/ws") as ws:
+            ws.wait_closed()
+            assert (ws.close_code, ws.close_reason) == (1013, "")
+    else:
+        with pytest.raises(WebSocketDenied) as denied, client.websocket("/ws"):
+            pass
+        assert denied.value.status_code == 503
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    answer = client.get("/page")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Service Unavailable")
 
 
 def test_other_exception_after_connect_is_a_1011_and_one_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -201,7 +201,16 @@ def _check_handler(route: Route) -> None:
             f"{_label(route.handler)} is a sync generator; write `async def` for a WebSocket that sends what "
             "it yields, or return http.StreamingResponse(…)"
         )
-    first = next(iter(inspect.signature(route.handler).parameters.values()), None)
+    parameters = list(inspect.signature(route.handler).parameters.values())
+    if [parameter.kind for parameter in parameters] == [
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    ]:
+        raise ConfigurationError(
+            f"{_label(route.handler)} takes anything, so that nothing says what to inject; if a decorator made it, "
+            "put @functools.wraps(…) above the function inside"
+        )
+    first = next(iter(parameters), None)
     if first is not None and first.name == "self" and first.annotation is first.empty:
         owner = name_of(route.handler).rpartition(".")[0] or "…"
         raise ConfigurationError(

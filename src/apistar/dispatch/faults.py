@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from ..exceptions import BrokerUnavailable, HTTPException, InternalServerError, ServiceUnavailable
 from ..types import TESTING_EXTENSION, Scope
 
 logger = logging.getLogger("apistar")
@@ -20,6 +21,11 @@ def report(scope: Scope, label: str, error: BaseException) -> None:
     testing = (scope.get("extensions") or {}).get(TESTING_EXTENSION)
     if testing is not None:
         testing["errors"].append(error)
+
+
+def refusal_of(error: BaseException) -> HTTPException:
+    """What a peer is told of a fault that is not its own: to try again later where the world failed, else nothing."""
+    return ServiceUnavailable() if isinstance(error, BrokerUnavailable) else InternalServerError()
 
 
 def note(scope: Scope, label: str, what: str) -> None:

@@ -22,13 +22,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ..components import Exchange
-from ..exceptions import HTTPException, InternalServerError
+from ..exceptions import HTTPException
 from ..http.responses import check_headers, problem_of
 from ..http.waiting import TimedReceive, timed
 from ..injector import Plan, Resolution
 from ..types import Event, Send
 from .causes import cause_of, plain
-from .faults import report
+from .faults import refusal_of, report
 from .operation import Operation, Style
 
 
@@ -88,7 +88,7 @@ async def _respond(
         raise
     except Exception as fault:
         exchange.error = exchange.ended_by = fault
-        exchange.response = problem_of(InternalServerError())
+        exchange.response = problem_of(refusal_of(fault))
         report(exchange.scope, operation.label, fault)
         await _run_error_hooks(operation, exchange, resolution)
     return exchange.response

@@ -13,6 +13,7 @@ One WebSocket, in the order in which it happens:
 | raised `WebSocketDisconnect` | 403 | nothing more to send |
 | raised `HTTPException` | its response | Close 4000 + status |
 | raised `WebSocketProtocolError` | 400 | Close with its code |
+| raised `BrokerUnavailable` | 503 | Close 1013 |
 | raised anything else | 500 | Close 1011 |
 """
 
@@ -29,9 +30,9 @@ from starlette.responses import Response
 from ..components import Exchange
 from ..exceptions import (
     BadRequest,
+    BrokerUnavailable,
     Forbidden,
     HTTPException,
-    InternalServerError,
     WebSocketDisconnect,
     WebSocketProtocolError,
 )
@@ -40,7 +41,7 @@ from ..injector import Plan, Resolution
 from ..transports.transport import Transport
 from ..websocket import WebSocket, status
 from .causes import cause_of, plain
-from .faults import note, report
+from .faults import note, refusal_of, report
 from .operation import Operation, Style
 
 
@@ -192,9 +193,10 @@ async def _failed(
     exchange.error = error
     await _run_hooks(operation.hooks.on_error, operation, exchange, resolution)
     if websocket.connecting:
-        await _reject(websocket, InternalServerError())
+        await _reject(websocket, refusal_of(error))
     elif websocket.connected:
-        await websocket.close(status.WS_1011_INTERNAL_ERROR)
+        later = isinstance(error, BrokerUnavailable)
+        await websocket.close(status.WS_1013_TRY_AGAIN_LATER if later else status.WS_1011_INTERNAL_ERROR)
 
 
 async def _run_hooks(
