@@ -84,6 +84,7 @@ LEVELS: Final = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}."
 )
 @click.option("--env-file", metavar="FILE", help="Set the environment from it, before anything is imported.")
 @click.option("--metrics", is_flag=True, help="Counters for Prometheus at /metrics.")
+@click.option("--metrics-allow-ips", metavar="LIST", help="Who may read /metrics.  [default: this machine]")
 def run(app: str, env_file: str | None, **options: Any) -> None:
     """
     Serve the ASGI application APP of MODULE, from API Star or any other framework.

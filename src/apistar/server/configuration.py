@@ -18,6 +18,7 @@ from ..limits import Limits
 from ..observer import Observer
 from .application import BrokenModule, application_of
 from .listeners import EVERYWHERE, url_of
+from .metrics_access import MetricsAccess
 
 HTTP_PROTOCOL: Final = "apistar.server.http_protocol:HTTPProtocol"
 WEBSOCKET_PROTOCOL: Final = "apistar.server.websocket_protocol:WebSocketProtocol"
@@ -32,7 +33,7 @@ class Settings(Config):
     Attributes:
         limits: Of handshakes, and of every connection of an application that is not ours; `None`: the application's.
         drain_s, shutdown_timeout_s: See `shutdown.py`.
-        metrics: Expose counters at `/metrics`.
+        metrics: Who may read the counters at `/metrics`; `None` where there are none.
         observer: Of the metrics, once the application is loaded.
     """
 
@@ -43,7 +44,7 @@ class Settings(Config):
         limits: Limits | None = None,
         drain_s: float,
         shutdown_timeout_s: float,
-        metrics: bool = False,
+        metrics: MetricsAccess | None = None,
         **options: Any,
     ) -> None:
         self.limits = limits
@@ -62,10 +63,10 @@ class Settings(Config):
 
     def load(self) -> None:
         super().load()
-        if self.metrics:
+        if self.metrics is not None:
             from .metrics import measured
 
-            self.loaded_app, self.observer = measured(self.loaded_app)
+            self.loaded_app, self.observer = measured(self.loaded_app, self.metrics)
 
     def load_app(self) -> Any:
         """Import the application; exits with STARTUP_FAILURE and a reason where that cannot be done."""

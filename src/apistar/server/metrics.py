@@ -5,7 +5,7 @@ Every series has the route's URL template, or the channel's topic, as its label,
 several workers the counters are kept in files that all of them read (prometheus-client's multiprocess mode), so that
 any worker answers for all.
 
-The page is on the server's own port: keep it from the public where a proxy stands in front.
+The page is on the server's own port; `metrics_access.py` says who may read it.
 Needs prometheus-client: `pip install 'apistar[metrics]'`.
 """
 
@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from ..exceptions import ConfigurationError
 from ..observer import Guarded, Observer
-from ..types import Receive, Scope, Send
+from ..types import ASGIApp, Receive, Scope, Send
 from .layers import Layer, innermost
+from .metrics_access import REFUSAL, MetricsAccess
 
 try:
     import prometheus_client
@@ -140,9 +141,9 @@ class PrometheusObserver(Observer):
         return series
 
 
-def measured(app: Any) -> tuple[Any, Observer]:
+def measured(app: Any, access: MetricsAccess) -> tuple[Any, Observer]:
     """
-    Count what happens in an application, and put the page in front of it.
+    Count what happens in an application, and put the page in front of it, for those who have access.
 
     An API Star application's own `observer` is kept and told as well.
     """
@@ -153,26 +154,30 @@ def measured(app: Any) -> tuple[Any, Observer]:
             observer = Guarded(*target.observer.observers, *observer.observers)
         target.observer = observer
         target.hub.observer = observer
-    return MetricsPage(app), observer
+    return MetricsPage(app, access), observer
 
 
 class MetricsPage(Layer):
     """Answers `GET /metrics`, and leaves everything else to the application, with its own `receive` and `send`."""
 
+    def __init__(self, app: ASGIApp, access: MetricsAccess) -> None:
+        super().__init__(app)
+        self._access = access
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != scope["root_path"] + PATH:
             await self.app(scope, receive, send)
             return
-        registry = prometheus_client.REGISTRY
-        if FOLDER_VARIABLE in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        page = prometheus_client.generate_latest(registry)
-        headers = [
-            (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode()),
-            (b"content-length", b"%d" % len(page)),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        status, content_type, page = 403, b"text/plain; charset=utf-8", REFUSAL
+        if self._access.allows(scope):
+            registry = prometheus_client.REGISTRY
+            if FOLDER_VARIABLE in os.environ:
+                registry = CollectorRegistry()
+                MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            status, content_type = 200, prometheus_client.CONTENT_TYPE_LATEST.encode()
+            page = prometheus_client.generate_latest(registry)
+        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(page))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else page})
 
 

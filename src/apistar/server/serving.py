@@ -24,6 +24,7 @@ from ..types import ASGIApp, WSGIFace, asgi_of
 from .application import application_of
 from .configuration import Settings
 from .listeners import listeners_at
+from .metrics_access import MetricsAccess
 from .server import Server
 from .tls import check_certificate
 from .workers import Workers
@@ -58,6 +59,7 @@ def run(
     drain_s: float = DRAIN_S,
     shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S,
     metrics: bool = False,
+    metrics_allow_ips: Sequence[str] | str | None = None,
     limits: Limits | None = None,
     factory: bool = False,
     app_dir: str | None = "",
@@ -86,6 +88,8 @@ def run(
         drain_s: Over how many seconds at most the sockets are closed.
         shutdown_timeout_s: How long handlers may then go on.
         metrics: Expose counters for Prometheus at `/metrics`; needs the extra `metrics`.
+        metrics_allow_ips: Addresses and networks that may read them, directly and not through a proxy; this machine
+            where nothing is given, `"*"` for everybody.
         limits: Of handshakes, and of the sockets of an application that is not API Star's; an API Star application has
             its own limits, which are taken where nothing is given.
         factory: `app` is to be called for the application.
@@ -103,6 +107,9 @@ def run(
     if fd is not None and uds is not None:
         raise ConfigurationError("fd and uds exclude each other; each is a place to listen on")
     check_certificate(ssl_certfile, ssl_keyfile, ssl_keyfile_password)
+    if metrics_allow_ips is not None and not metrics:
+        raise ConfigurationError("metrics_allow_ips says who may read the metrics; switch them on with metrics=True")
+    access = MetricsAccess(metrics_allow_ips) if metrics else None
     if metrics:
         importlib.import_module(".metrics", __package__)  # says what is missing, before anything starts
     if app_dir is not None:
@@ -122,7 +129,7 @@ def run(
             limits=limits,
             drain_s=drain_s,
             shutdown_timeout_s=shutdown_timeout_s,
-            metrics=metrics,
+            metrics=access,
             host=host,
             port=port,
             uds=uds,
@@ -162,7 +169,7 @@ def _run(config: Settings, listeners: list[socket.socket]) -> int:
         if config.reload:
             ChangeReload(config, target=server.run, sockets=listeners).run()
         elif config.workers > 1:
-            with _metrics_of_workers(config.metrics):
+            with _metrics_of_workers(config.metrics is not None):
                 return Workers(config, listeners).run()
         else:
             server.run(listeners)

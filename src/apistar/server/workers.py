@@ -231,7 +231,7 @@ class Workers:
             self._forget(worker)
 
     def _forget(self, worker: Worker) -> None:
-        if self._config.metrics and worker.pid is not None:
+        if self._config.metrics is not None and worker.pid is not None:
             from .metrics import forget_worker
 
             forget_worker(worker.pid)
