@@ -292,3 +292,19 @@ def test_saved_session_comes_back_as_it_was() -> None:
     assert text == {"at": 5, "gap": None, "direction": "sent", "kind": "text", "data": "hé", "size": 3, "name": "Say"}
     assert (binary["at"], binary["gap"], binary["kind"], binary["data"]) == (9.25, 4.25, "binary", [0, 255, 7])
     assert len(found["refused"]) == 5
+
+
+def test_saved_session_keeps_the_time_of_day() -> None:
+    found = node(
+        """
+        const { Record } = await load("record");
+        const entry = '{"at_ms": 5, "direction": "sent", "kind": "text", "text": "a"}';
+        const times = ["2026-01-01T00:00:00Z", "275760-09-13T00:00:00Z"].map((began) => {
+          const record = new Record();
+          record.restore(`{"format": "apistar-session", "began": "${began}", "entries": [${entry}]}`);
+          return record.at(0).epoch;
+        });
+        give({ past: Math.round(times[0]) - Date.parse("2026-01-01T00:00:00Z"), future: times[1] <= Date.now() + 6 });
+        """
+    )
+    assert found == {"past": 5, "future": True}

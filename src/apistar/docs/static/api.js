@@ -7,8 +7,9 @@ export class API {
     this.info = reference.info;
     // The page knows where it is, which no proxy between can get wrong; so it knows where the application is.
     this.base = location.pathname.endsWith(docsUrl) ? location.pathname.slice(0, -docsUrl.length) : "";
-    this.docsUrl = this.base + docsUrl;
-    this.schemaUrl = schemaUrl === null ? null : this.base + schemaUrl;
+    // With the origin: a path that begins with two slashes would be another host.
+    this.docsUrl = location.origin + this.base + docsUrl;
+    this.schemaUrl = schemaUrl === null ? null : location.origin + this.base + schemaUrl;
     this.schemas = new Schemas(reference.definitions);
     this.schemes = reference.security_schemes;
     this.operations = [

@@ -33,7 +33,7 @@ export class Connection extends EventTarget {
   /** @param target path and query below the base */
   connect(target, subprotocols = []) {
     if (!this.idle) return;
-    const url = new URL(this.base + target, location.origin);
+    const url = new URL(location.origin + this.base + target); // a target may begin with two slashes
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     this.target = target;
     this.opened = false;

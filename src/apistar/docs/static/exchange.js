@@ -6,13 +6,16 @@ import { statusMeaning } from "./codes.js";
 import { decode } from "./msgpack.js";
 import { Fields } from "./fields.js";
 import { FormBody, isForm } from "./formdata.js";
-import { tree, dump } from "./inspector.js";
+import { cut, tree, dump } from "./inspector.js";
+import { visible } from "./marks.js";
 import { gapText, sizeText } from "./measure.js";
 import { Panel } from "./panel.js";
 
 const TEXTS = /^(text\/|application\/(json|problem\+json|xml|javascript|yaml)|.*\+(json|xml))/;
 const STREAMS = /^(text\/event-stream|application\/(x-ndjson|jsonl|json-seq))/;
 const MOST_BYTES = 16e6; // of a body that is kept
+const NOT_SHOWN = "the curl command gets all of them";
+const UNREAD = "the server is gone, or it redirects to another site, which this page never asks";
 const BODILESS = new Set(["GET", "HEAD"]);
 
 export class ExchangePanel extends Panel {
@@ -94,17 +97,19 @@ export class ExchangePanel extends Panel {
         kind: "request",
         data: `${method} ${target}`,
         size,
-        detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, request.body) : null,
+        detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, cut(request.body, NOT_SHOWN)) : null,
       });
       const began = performance.now();
-      const answer = await fetch(target, {
+      const answer = await fetch(location.origin + target, {
         ...request,
         signal: this.abort.signal,
         cache: "no-store",
         redirect: "follow",
+      }).catch((error) => {
+        throw error.name === "AbortError" ? error : new Error(UNREAD);
       });
-      const bytes = await this.#body(answer);
-      this.#answered(answer, bytes, performance.now() - began);
+      const { bytes, received } = await this.#body(answer);
+      this.#answered(answer, bytes, received, performance.now() - began);
     } catch (error) {
       const words = error.name === "AbortError" ? "aborted by you" : `no answer: ${error.message}`;
       this.record.add({ direction: "none", kind: "note", data: words, fault: true });
@@ -119,21 +124,23 @@ export class ExchangePanel extends Panel {
   /** Read a body to its end, and show what a stream of events brings as it comes. */
   async #body(answer) {
     const chunks = [];
-    let size = 0;
+    let received = 0;
     this.setState("open", `${answer.status} · receiving …`);
+    const decoder = new TextDecoder(); // a chunk may end within a character
     const stream = STREAMS.test(answer.headers.get("content-type") ?? "");
     try {
       for (const reader = answer.body?.getReader(); reader;) {
         const { done, value } = await reader.read();
         if (done) break;
-        size += value.byteLength;
-        if (stream) this.record.add({ direction: "received", kind: "text", data: new TextDecoder().decode(value) });
-        if (size <= MOST_BYTES) chunks.push(value);
+        received += value.byteLength;
+        if (stream)
+          this.record.add({ direction: "received", kind: "text", data: decoder.decode(value, { stream: true }) });
+        if (received <= MOST_BYTES) chunks.push(value);
       }
     } catch (error) {
       if (error.name !== "AbortError") throw error; // aborted by the reader: what came until then is shown
     }
-    return new Uint8Array(await new Blob(chunks).arrayBuffer());
+    return { bytes: new Uint8Array(await new Blob(chunks).arrayBuffer()), received };
   }
 
   #request() {
@@ -157,7 +164,7 @@ export class ExchangePanel extends Panel {
     return { request, size };
   }
 
-  #answered(answer, bytes, duration) {
+  #answered(answer, bytes, received, duration) {
     const type = answer.headers.get("content-type") ?? "";
     const text = TEXTS.test(type) ? new TextDecoder().decode(bytes) : null;
     const words = `${answer.status} ${answer.statusText || statusMeaning(answer.status)}`.trim();
@@ -168,11 +175,11 @@ export class ExchangePanel extends Panel {
       data: [answer.redirected ? `redirected to ${new URL(answer.url).pathname}` : "", words, peek]
         .filter(Boolean)
         .join("  "),
-      size: bytes.byteLength,
+      size: received,
       fault: answer.status >= 400,
       detail: () => shown(answer, bytes, text, type),
     });
-    const said = [words, sizeText(bytes.byteLength), gapText(duration).slice(1)].join(" · ");
+    const said = [words, sizeText(received), gapText(duration).slice(1)].join(" · ");
     this.setState(answer.ok ? "open" : "closed", said, answer.status >= 400);
     announce(`${this.name}: ${said}`);
     this.log.selected = null;
@@ -201,7 +208,7 @@ export class ExchangePanel extends Panel {
 /** An answer with its headers and its body; a body is never drawn as markup. */
 function shown(answer, bytes, text, type) {
   const headers = [...answer.headers].map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    element("div", {}, element("dt", {}, name), element("dd", {}, visible(value))),
   );
   const made = element(
     "div.view",
@@ -215,7 +222,7 @@ function shown(answer, bytes, text, type) {
     value = undefined;
   }
   if (value !== undefined) made.append(tree(value, 0));
-  else if (text !== null) made.append(element("pre", {}, text || "no body"));
+  else if (text !== null) made.append(element("pre", {}, cut(text, NOT_SHOWN) || "no body"));
   else made.append(element("pre", {}, dump(bytes)));
   return made;
 }

@@ -208,6 +208,8 @@ export class Fields {
     const sent = this.websocket && parameter.place === "header" ? [] : this.#texts(one);
     let text = "";
     if (!sent.length && parameter.required && !(this.websocket && parameter.place === "header")) text = "needs a value";
+    if (parameter.place === "path" && sent.some((value) => value.split("/").some((part) => /^\.\.?$/.test(part))))
+      text = "no browser sends . or .. as a part of a path: it would ask for another one";
     for (const value of sent) {
       const found = faults(
         converted(value, array ? this.schemas.resolve(schema.items) : schema),
@@ -269,10 +271,10 @@ export class Fields {
   write(values) {
     for (const one of this.controls) {
       const value = values[`${one.parameter.place}.${one.parameter.name}`];
-      if (value !== undefined) one.control.value = value;
+      if (typeof value === "string") one.control.value = value;
     }
     for (const name of ["more", "headers", "subprotocol"])
-      if (values[name] !== undefined && this[name]) this[name].value = values[name];
+      if (typeof values[name] === "string" && this[name]) this[name].value = values[name];
     this.#changed();
   }
 

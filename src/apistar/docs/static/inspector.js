@@ -1,12 +1,15 @@
 // One entry, whole: JSON folded, text as it came, bytes in hexadecimal.
 
 import { button, element, tabs } from "./element.js";
-import { clockText, gapText, sizeText, timeText } from "./measure.js";
+import { visible } from "./marks.js";
+import { clockText, countText, gapText, sizeText, timeText } from "./measure.js";
 import { faults } from "./validation.js";
 
 const OPEN_LEVELS = 2;
 const MEMBERS = 100; // drawn at once; the rest on demand
 const SHOWN_CHARACTERS = 200_000;
+const SHOWN_LINES = 5000;
+const SHOWN_IN_TREE = 10_000; // characters of one value
 const SHOWN_BYTES = 16_384;
 
 export class Inspector {
@@ -61,17 +64,24 @@ export class Inspector {
     panels.push(["Hex", element("pre.view", { tabindex: "0" }, dump(bytes))]);
     if (typeof entry.data !== "string") {
       const text = new TextDecoder().decode(entry.data.subarray(0, SHOWN_CHARACTERS));
-      panels.push(["Text", element("pre.view", { tabindex: "0" }, text)]);
+      panels.push(["Text", element("pre.view", { tabindex: "0" }, cut(text))]);
     }
     const made = tabs("How the message is shown", panels);
     return [made.list, ...panels.map(([, panel]) => panel)];
   }
 }
 
-const cut = (text) =>
-  text.length > SHOWN_CHARACTERS
-    ? `${text.slice(0, SHOWN_CHARACTERS)}\n… ${text.length - SHOWN_CHARACTERS} more characters; Save has all of them`
-    : text;
+/** As much of a text as a page can draw at once. */
+export function cut(text, whole = "Save has all of them") {
+  let end = Math.min(text.length, SHOWN_CHARACTERS);
+  for (let line = 0, at = -1; line < SHOWN_LINES; line += 1) {
+    at = text.indexOf("\n", at + 1);
+    if (at === -1 || at >= end) break;
+    if (line === SHOWN_LINES - 1) end = at;
+  }
+  const rest = text.length - end;
+  return visible(text.slice(0, end)) + (rest ? `\n… ${countText(rest, "more character")}; ${whole}` : "");
+}
 
 export function asText(data) {
   return typeof data === "string" ? data : Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -94,13 +104,13 @@ export function dump(bytes) {
 
 /** A value as a tree that folds; what is folded is drawn when it is opened. */
 export function tree(value, level, name = null) {
-  const label = name === null ? [] : [element("span.key", {}, name), element("span.sign", {}, ": ")];
+  const label = name === null ? [] : [element("span.key", {}, leaf(name)), element("span.sign", {}, ": ")];
   if (value === null || typeof value !== "object") {
     return element(
       "div.leaf",
       {},
       label,
-      element(`span.${value === null ? "null" : typeof value}`, {}, JSON.stringify(value) ?? String(value)),
+      element(`span.${value === null ? "null" : typeof value}`, {}, leaf(JSON.stringify(value) ?? String(value))),
     );
   }
   const entries = Array.isArray(value) ? value.map((item, index) => [String(index), item]) : Object.entries(value);
@@ -136,7 +146,12 @@ function more(members, entries, start, level) {
   members.append(next);
 }
 
+function leaf(text) {
+  const rest = text.length - SHOWN_IN_TREE;
+  return visible(text.slice(0, SHOWN_IN_TREE)) + (rest > 0 ? `… ${countText(rest, "more character")}` : "");
+}
+
 function peek(value) {
   const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+  return visible(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }

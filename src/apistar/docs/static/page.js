@@ -28,7 +28,7 @@ class Page {
 
   show(moved) {
     const [, kind, name] = location.hash.match(/^#\/(op|type|sockets)(?:\/(.*))?$/) ?? [];
-    const key = name === undefined ? "" : decodeURIComponent(name);
+    const key = decoded(name ?? "");
     this.operation = kind === "op" ? this.api.byId.get(key) : null;
     let title = this.api.info.title;
     this.main.className = "";
@@ -43,6 +43,7 @@ class Page {
       title = `Sockets · ${title}`;
     } else {
       this.main.replaceChildren(overview(this.api));
+      if (key) this.main.prepend(element("p.failure", { role: "alert" }, `Nothing here is called “${key}”.`));
     }
     document.title = title;
     this.navigation.mark(location.hash);
@@ -143,6 +144,15 @@ class Page {
   #changedLayout() {
     const count = this.consoles?.childElementCount ?? 0;
     this.main.toggleAttribute("data-many", count > 1);
+  }
+}
+
+/** What stands in the address; as it is where it is no encoding. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

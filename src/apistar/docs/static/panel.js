@@ -3,9 +3,11 @@
 import { button, element, select, unique } from "./element.js";
 import { Inspector } from "./inspector.js";
 import { Log } from "./log.js";
+import { visibleLine } from "./marks.js";
 import { Record } from "./record.js";
 
 const FILTER_DELAY_MS = 80; // all entries are searched: not for every letter
+const MOST_SAVED = 256e6; // bytes; a record of 64 MB takes up to three times as many where it is escaped
 let made = 0;
 
 export class Panel {
@@ -97,7 +99,7 @@ export class Panel {
   setState(state, words, fault = false) {
     this.element.dataset.state = state;
     this.element.toggleAttribute("data-fault", fault);
-    this.status.textContent = words;
+    this.status.textContent = visibleLine(words);
     this.page.changed();
   }
 
@@ -117,6 +119,7 @@ export class Panel {
     this.openFile.value = "";
     if (!file) return;
     try {
+      if (file.size > MOST_SAVED) throw new Error("the file is larger than any session that Save made");
       const about = this.record.restore(await file.text());
       this.restored(about, file.name);
     } catch (error) {

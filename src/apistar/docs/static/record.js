@@ -1,10 +1,13 @@
 // The record of one socket: every entry in the order of time, bounded in number and bytes.
 
+import { visibleLine } from "./marks.js";
 import { bytesOf } from "./measure.js";
 
 export const KEPT_ENTRIES = 20_000;
 export const KEPT_BYTES = 64e6;
 const PREVIEW = 300; // characters; a row shows no more
+const NAMED = 200; // characters of a name that a file gives
+const LONGEST_MS = 1e11; // three years
 const FORMAT = "apistar-session";
 
 /**
@@ -110,11 +113,11 @@ export class Record extends EventTarget {
    */
   restore(text) {
     const { entries, ...about } = readSession(text);
+    const read = entries.map(readEntry); // all of them, before what is here is let go
     this.clear();
-    for (const { at_ms, direction, kind, text: data, base64, size, name, fault } of entries) {
-      this.add({ direction, kind, data: data ?? fromBase64(base64), size, name, fault, at: at_ms });
-    }
-    this.began = Date.parse(about.began) - performance.timeOrigin || performance.now();
+    const began = typeof about.began === "string" ? Date.parse(about.began) - performance.timeOrigin : NaN;
+    this.began = began <= performance.now() ? began : performance.now();
+    for (const entry of read) this.add(entry);
     return about;
   }
 }
@@ -128,26 +131,40 @@ function readSession(text) {
   }
   if (found?.format !== FORMAT || !Array.isArray(found.entries))
     throw new Error("the file is no saved session; open one that Save made");
-  const kinds = ["open", "text", "binary", "close", "request", "response", "note"];
-  for (const [index, entry] of found.entries.entries()) {
-    const carried = typeof entry?.text === "string" || typeof entry?.base64 === "string";
-    if (
-      !carried ||
-      !["sent", "received", "none"].includes(entry.direction) ||
-      !kinds.includes(entry.kind) ||
-      !Number.isFinite(entry.at_ms)
-    ) {
-      throw new Error(`entry ${index + 1} of the file is not one of a session`);
-    }
-  }
   return found;
 }
 
-const weight = (entry) => 200 + (typeof entry.data === "string" ? 2 * entry.data.length : entry.data.byteLength);
+function readEntry(entry, index) {
+  const { at_ms: at, direction, kind, text, base64, size, name, fault } = entry ?? {};
+  const data = typeof text === "string" ? text : typeof base64 === "string" ? bytesFrom(base64) : null;
+  const sound =
+    data !== null &&
+    ["sent", "received", "none"].includes(direction) &&
+    ["open", "text", "binary", "close", "request", "response", "note"].includes(kind) &&
+    (kind === "binary" ? typeof data !== "string" : typeof data === "string") &&
+    at >= 0 &&
+    at <= LONGEST_MS;
+  if (!sound) throw new Error(`entry ${index + 1} of the file is not one of a session`);
+  return {
+    at,
+    direction,
+    kind,
+    data,
+    size: Number.isSafeInteger(size) && size >= 0 ? size : null,
+    name: typeof name === "string" ? visibleLine(name.slice(0, NAMED)) : "",
+    fault: fault === true,
+  };
+}
+
+// An answer is held by what shows it: its bytes, and at times their text.
+const weight = (entry) =>
+  200 +
+  (typeof entry.data === "string" ? 2 * entry.data.length : entry.data.byteLength) +
+  (entry.detail ? 3 * (entry.size ?? 0) : 0);
 
 function preview(data) {
   if (typeof data !== "string") return hex(data.subarray(0, 64)) + (data.byteLength > 64 ? " …" : "");
-  return data.length > PREVIEW ? `${data.slice(0, PREVIEW)}…` : data;
+  return visibleLine(data.slice(0, PREVIEW)) + (data.length > PREVIEW ? "…" : "");
 }
 
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -166,7 +183,13 @@ export function toBase64(bytes) {
   return btoa(text);
 }
 
-const fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+function bytesFrom(base64) {
+  try {
+    return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
 
 /** What is searched by a filter. */
 export function matches(entry, { text, direction }) {

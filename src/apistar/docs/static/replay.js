@@ -3,6 +3,8 @@
 import { button, element, select } from "./element.js";
 import { countText } from "./measure.js";
 
+const LONGEST_MS = 1e9; // a timer of 2^31 ms and more fires at once
+
 export class Replay {
   /** @param say `(words) => void` tells how far it is */
   constructor(connection, say) {
@@ -67,12 +69,12 @@ export class Replay {
       const { at, data } = this.messages[this.next];
       const wait = speed ? (at - origin) / speed - (performance.now() - this.began) : 0;
       if (wait > 1) {
-        this.timer = setTimeout(() => this.#step(), wait);
+        this.say(`Replaying · ${this.next} of ${this.messages.length} sent`);
+        this.timer = setTimeout(() => this.#step(), Math.min(wait, LONGEST_MS));
         return;
       }
       if (!this.connection.send(data)) return this.stop();
       this.next += 1;
-      this.say(`Replaying · ${this.next} of ${this.messages.length} sent`);
     }
     this.say(`Open · replayed ${countText(this.messages.length, "message")}`);
     this.stop();
