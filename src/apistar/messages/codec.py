@@ -22,8 +22,9 @@ from typing import ClassVar, TypeAlias, TypeVar, overload
 
 from ..types import Data
 from . import models
+from .exact import proofs
 from .incoming import guard_decoder, guard_frame_decoder
-from .outgoing import guard_encoder
+from .outgoing import NOTHING_PROVEN, guard_encoder
 from .unsupported import guard_type
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class Codec(ABC):
         subprotocol: What a client offers to ask for it (RFC 6455 §1.9).
         text: Whether its messages travel in text frames; in binary ones otherwise.
         media_type: Of an HTTP body in this codec.
+        keeps_scalars: Whether text, integers, finite floats, booleans and nothing, once encoded, always decode to what
+            they were; a Struct of such fields is then checked by their classes instead of being decoded.
     """
 
     name: ClassVar[str]
@@ -49,6 +52,7 @@ class Codec(ABC):
     subprotocol: ClassVar[str]
     text: ClassVar[bool]
     media_type: ClassVar[str]
+    keeps_scalars: ClassVar[bool] = False
 
     @abstractmethod
     def reader(self, tp: object) -> Callable[[Data], object]:
@@ -114,7 +118,8 @@ def _encoder(codec: Codec, tp: object) -> Encoder[object]:
     write = models.writer(codec, tp)
     if write is not None:
         return guard_encoder(tp, write, None)
-    return guard_encoder(tp, codec.writer(), guard_decoder(codec, tp, codec.checker(tp)))
+    proven = proofs(tp) if codec.keeps_scalars else NOTHING_PROVEN
+    return guard_encoder(tp, codec.writer(), guard_decoder(codec, tp, codec.checker(tp)), proven)
 
 
 def _shared(build: _lru_cache_wrapper[R], codec: Codec, tp: object) -> R:

@@ -29,6 +29,7 @@ class JSONCodec(Codec):
     subprotocol = "json"
     text = True
     media_type = "application/json"
+    keeps_scalars = True
 
     def reader(self, tp: object) -> Callable[[Data], object]:
         return read_unique(tp, msgspec.json.Decoder(tp, dec_hook=models.load).decode)

@@ -26,6 +26,7 @@ class MsgpackCodec(Codec):
     subprotocol = "msgpack"
     text = False
     media_type = "application/msgpack"
+    keeps_scalars = True
 
     def reader(self, tp: object) -> Callable[[Data], object]:
         decode = msgspec.msgpack.Decoder(tp, dec_hook=models.load).decode

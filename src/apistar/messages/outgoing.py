@@ -3,7 +3,7 @@ The guarded encoder: a value of the declared type becomes bytes, anything else i
 
 A value is encoded, then decoded by the type's own decoder: what arrives is what was declared, a wrong field of a
 Struct included. Where a class vouches for its instances (`str`, an enum, a pydantic model, which pydantic checks), one
-comparison is enough.
+comparison is enough, and for a flat Struct one for each field (`exact.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import enum
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, cast
@@ -21,6 +21,7 @@ from uuid import UUID
 import msgspec
 
 from ..exceptions import EncodeError, InvalidMessage
+from .exact import Proof
 from .models import is_model
 from .spelling import members, spell, strip
 
@@ -33,12 +34,16 @@ _WARNING: Final = re.compile(
 )
 """What pydantic warns of, as it words it since 2.10."""
 
+NOTHING_PROVEN: Final[Mapping[type, Proof]] = {}
 _SCALARS: Final = frozenset({str, bytes, int, bool, types.NoneType, datetime, date, time, timedelta, Decimal, UUID})
 _INSTANCES: Final[dict[object, tuple[type, ...]]] = {float: (float, int), bytes: (bytes, bytearray, memoryview)}
 
 
 def guard_encoder(
-    tp: object, write: Callable[[object], bytes], decode: Callable[[bytes], object] | None
+    tp: object,
+    write: Callable[[object], bytes],
+    decode: Callable[[bytes], object] | None,
+    proven: Mapping[type, Proof] = NOTHING_PROVEN,
 ) -> Callable[[object], bytes]:
     """
     Wrap a codec's writer so that it takes values of the type and nothing else.
@@ -47,22 +52,26 @@ def guard_encoder(
         tp: The outgoing type.
         write: Encodes any value.
         decode: Decodes what was written, to check it; `None` where `write` checks.
+        proven: By class, what proves a value right, so that it need not be decoded.
     """
-    trusted, instances = trusted_classes(tp), instance_classes(tp)
+    instances = instance_classes(tp)
+    proofs: dict[type, Proof | bool] = {**proven, **dict.fromkeys(trusted_classes(tp), True)}
+    proof_of = proofs.get
 
     def encode(value: object) -> bytes:
-        vouched = instances is None or type(value) in trusted
-        if not vouched and not isinstance(value, instances):  # type: ignore[arg-type]
+        proof = proof_of(type(value), False)
+        if proof is False and instances is not None and not isinstance(value, instances):
             raise EncodeError(f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}")
         try:
             data = write(value)
         except ENCODE_FAULTS as error:
             raise _unencodable(value, error) from error
-        if not vouched and decode is not None:
-            try:
-                decode(data)
-            except InvalidMessage as error:
-                raise EncodeError(f"cannot send a value that is no {spell(tp)}: {error.detail}") from None
+        if proof is True or instances is None or decode is None or (proof is not False and proof(value)):
+            return data
+        try:
+            decode(data)
+        except InvalidMessage as error:
+            raise EncodeError(f"cannot send a value that is no {spell(tp)}: {error.detail}") from None
         return data
 
     return encode
