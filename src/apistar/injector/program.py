@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from ..exceptions import ConfigurationError, DependencyCycle, UnknownDependency
 from .component import BindingKind, Component, Lifetime, NotApplicable
+from .foreign import refuse_foreign
 from .plan import MISSING, Arguments, Plan, Resolution, Step, StepKind
 from .provider import Provider, ProviderRecipe
 from .signature import bare, name_of, optional_of, parameters_of, unwrapped, where, words
@@ -120,6 +121,7 @@ class Program:
         steps: dict[int, Step],
         seen: tuple[Hashable, ...],
     ) -> int:
+        refuse_foreign(parameter, call)
         if get_origin(bare(parameter.annotation)) is Provider:
             return self._provider_slot(parameter, call, chain, steps)
         component = self._injector.component_for(parameter, self._namespace)

@@ -1,0 +1,47 @@
+"""
+Parameters that are declared in the way of FastAPI, which looks like ours and means nothing here.
+
+`user: User = Depends(get_user)` would give the handler the default as it stands, a mark and no user, without a question
+asked of anybody. So such a parameter is refused when the application is built. Nothing of FastAPI is imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from ..exceptions import ConfigurationError
+from .signature import bare, name_of, where, words
+
+_COMPONENT: Final = "write a Component whose resolve() returns {type}, and `{name}: {type}`"
+_REMEDIES: Final[Mapping[str, str]] = {
+    "Depends": _COMPONENT,
+    "Security": _COMPONENT,
+    "Header": "write `{name}: http.Header[{type}]`",
+    "Cookie": "write `{name}: http.Cookie[{type}]`",
+    "Body": "write `{name}: http.Body[{type}]`",
+    "Form": "write `{name}: http.Body[…]` with a type that has this field",
+    "File": "write `{name}: http.Body[…]` with a type that has this field",
+}
+_BY_NAME: Final = "write `{name}: {type}`, and Annotated[{type}, msgspec.Meta(…)] for its limits"
+
+
+def refuse_foreign(parameter: inspect.Parameter, call: Callable[..., Any]) -> None:
+    """
+    Refuse a parameter whose default or metadata is a mark of FastAPI.
+
+    Raises:
+        ConfigurationError: With what to write.
+    """
+    metadata = get_args(parameter.annotation)[1:] if get_origin(parameter.annotation) is Annotated else ()
+    for mark in (parameter.default, *metadata):
+        kind = type(mark)
+        if kind.__module__.partition(".")[0] != "fastapi":
+            continue
+        annotation = str if parameter.annotation is parameter.empty else bare(parameter.annotation)
+        remedy = _REMEDIES.get(kind.__name__, _BY_NAME).format(name=parameter.name, type=words(annotation))
+        raise ConfigurationError(
+            f"parameter {parameter.name!r} of {name_of(call)} ({where(call)}) has FastAPI's {kind.__name__}(…), which "
+            f"nothing reads here; {remedy}"
+        )
