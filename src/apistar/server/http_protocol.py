@@ -6,7 +6,7 @@ uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
 - Trailers are bounded like a head, and dropped: merged into the headers, they would get past whoever checked those
   (RFC 9110 §6.5.1). A body that breaks off or is no body ends its request, answered or not.
 - HTTP/1.1 asks for exactly one Host, and one that is a host (RFC 9112 §3.2).
-- A body has a deadline (`request_body.py`), and who still sends when the last answer goes out gets to read it.
+- A body has a deadline (`plain_request.py`), and who still sends when the last answer goes out gets to read it.
 - An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
 - Nothing behind a refused upgrade or a bad request is interpreted (RFC 9110 §7.8, RFC 9112 §9.6).
 
@@ -29,64 +29,17 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from ..transports.wheel import Bucket
-from ..types import BODY_CLOCK_EXTENSION, ASGIApp, Receive, Scope, Send
+from ..types import BODY_CLOCK_EXTENSION, ASGIApp
 from .connection import Connection
 from .farewell import Farewell, response_of
 from .handshake import Refused, check_handshake, is_host, too_large, wants_websocket
-from .request_body import BodyClock, LastTransport
+from .header_names import NAMES
+from .plain_request import BodyClock, Cancellable, LastTransport
 from .service import Service, service_of
-
-NAMES: Final[dict[bytes, bytes]] = {
-    spelling: name.lower()
-    for name in (
-        b"Accept",
-        b"Accept-Encoding",
-        b"Accept-Language",
-        b"Authorization",
-        b"Cache-Control",
-        b"Connection",
-        b"Content-Length",
-        b"Content-Type",
-        b"Cookie",
-        b"Host",
-        b"Origin",
-        b"Pragma",
-        b"Sec-WebSocket-Extensions",
-        b"Sec-WebSocket-Key",
-        b"Sec-WebSocket-Protocol",
-        b"Sec-WebSocket-Version",
-        b"Upgrade",
-        b"User-Agent",
-        b"X-Forwarded-For",
-        b"X-Forwarded-Proto",
-    )
-    for spelling in (name, name.lower())
-}
-"""Names in lower case, one object for each: a name that every client sends is not kept once for each client."""
 
 _BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
 LINE_BYTES: Final = 4
 """Of a header line besides name and value: colon, space, CR, LF."""
-
-
-class _Cancellable:
-    """An application whose request ends without a word when the server, on its way out, cancels it."""
-
-    __slots__ = ("_app", "_cycle", "_service")
-
-    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, service: Service) -> None:
-        self._app = app
-        self._cycle = cycle
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> object:
-        try:
-            return await self._app(scope, receive, send)  # type: ignore[func-returns-value]  # uvicorn looks at it
-        except asyncio.CancelledError:
-            if not self._service.draining:
-                raise
-            self._cycle.disconnected = True  # nobody is left to be answered
-            return None
 
 
 class HTTPProtocol(HttpToolsProtocol):
@@ -299,7 +252,7 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._running = cycle
-        super()._start_asgi_task(cycle, _Cancellable(app, cycle, self.service))  # type: ignore[arg-type]
+        super()._start_asgi_task(cycle, Cancellable(app, cycle, self.service))  # type: ignore[arg-type]
 
     def _become_http(self) -> None:
         """Make uvicorn's state for plain requests."""

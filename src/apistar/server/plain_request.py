@@ -1,9 +1,10 @@
 """
-The body of one plain request: how long it may take, and how a connection ends while it still comes.
+What our server adds to one plain request: an application that may be cancelled, a deadline for the body, and an end of
+the connection while a body still comes.
 
-The time runs from the end of the head to the last byte, whether a handler reads the body or not. It stands still where
-the server itself does not read, since then nobody waits for the client. The application sets the time of the route
-through `BODY_CLOCK_EXTENSION`; for others it is the server's.
+The time for a body runs from the end of the head to the last byte, whether a handler reads the body or not. It begins
+again where it ends while the server itself does not read, since then nobody waits for the client. The application sets
+the time of the route through `BODY_CLOCK_EXTENSION`; for others it is the server's.
 """
 
 from __future__ import annotations
@@ -12,9 +13,33 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from ..transports.wheel import Bucket, Wheel
+from ..types import ASGIApp, Receive, Scope, Send
+from .service import Service
 
 NOT_STARTED: Final = -1.0
+
+
+class Cancellable:
+    """An application whose request ends without a word when the server, on its way out, cancels it."""
+
+    __slots__ = ("_app", "_cycle", "_service")
+
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, service: Service) -> None:
+        self._app = app
+        self._cycle = cycle
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> object:
+        try:
+            return await self._app(scope, receive, send)  # type: ignore[func-returns-value]  # uvicorn looks at it
+        except asyncio.CancelledError:
+            if not self._service.draining:
+                raise
+            self._cycle.disconnected = True  # nobody is left to be answered
+            return None
 
 
 class BodyClock:
