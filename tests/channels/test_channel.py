@@ -9,7 +9,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -23,6 +23,8 @@ from apistar.channels import (
     History,
     MemberJoined,
     MemberLeft,
+    MemoryBroker,
+    Page,
     Position,
     Presence,
     Published,
@@ -305,6 +307,24 @@ async def test_recovery_is_all_or_nothing(app: ASyncApp, client: AsyncTestClient
         assert (joined["type"], joined["recovered"], joined["position"]["offset"]) == ("joined", False, 8)
         await room.publish(Said("a", "new"))
         assert (await session.receive_json())["text"] == "new"
+
+
+@pytest.mark.parametrize(
+    "since", [Position("x", -1), Position("x", 1 << 53), Position("x" * 65, 1)], ids=["negative", "offset", "epoch"]
+)
+async def test_broker_is_not_asked_for_a_position_that_no_broker_gave(since: Position) -> None:
+    class Asked(MemoryBroker):
+        positions_asked: ClassVar[list[Position | None]] = []
+
+        async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
+            self.positions_asked.append(since)
+            return await super().read(topic, history, since)
+
+    broker = Asked()
+    async with Room(broker, room="a").subscribe(since=since) as publications:
+        assert not publications.recovered
+    assert broker.positions_asked
+    assert since not in broker.positions_asked
 
 
 async def test_recent_publications_can_be_read(app: ASyncApp) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from apistar import ASyncApp, Component, Route, TestClient, WebSocket
+from apistar.components.websocket import ConnectionTasks
 from apistar.exceptions import Forbidden, WebSocketProtocolError
 from apistar.testing import WebSocketDenied
 
@@ -227,3 +228,14 @@ def test_task_of_an_http_handler_that_fails_is_answered_as_the_handler_would(
     assert answer.status_code == status
     assert "boom" not in answer.text
     assert levels(caplog) == (["ERROR"] if status == 500 else [])
+
+
+async def test_task_that_is_created_after_the_connection_is_over_is_cancelled() -> None:
+    log: list[str] = []
+    async with ConnectionTasks() as tasks:
+        running = tasks.create_task(forever(log))
+        await asyncio.sleep(0)
+        tasks.cancel_all()
+        late = tasks.create_task(forever(log))
+    assert (running.cancelled(), late.cancelled()) == (True, True)
+    assert log == ["cancelled"]  # the late one never began

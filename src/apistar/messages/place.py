@@ -44,11 +44,17 @@ def _inside(tp: object, name: str, index: str) -> Iterator[object]:
     args = typing.get_args(tp)
     origin = typing.get_origin(tp)
     if isinstance(tp, type) and index.isdigit():
-        yield from list(_fields(tp).values())[int(index) : int(index) + 1]  # array_like, NamedTuple
+        if _is_array(tp):
+            yield from list(_fields(tp).values())[int(index) : int(index) + 1]
     elif origin is tuple and index.isdigit() and Ellipsis not in args:
         yield from args[int(index) : int(index) + 1]
     elif args:
         yield args[-1] if args[-1] is not Ellipsis else args[0]  # of a mapping, its values
+
+
+def _is_array(cls: type) -> bool:
+    """Whether the fields of a class travel as the items of an array."""
+    return issubclass(cls, tuple) or (issubclass(cls, msgspec.Struct) and cls.__struct_config__.array_like)
 
 
 def _fields(tp: object) -> dict[str, object]:
