@@ -259,6 +259,9 @@ def build(**options: Any) -> ASyncApp:
 
 app = build()
 
+empty = ASyncApp(routes=[])
+"""One that has nothing to show yet."""
+
 mounted = ASyncApp(routes=[Mount("/below/here", build())], docs_url=None, schema_url=None)
 """The same one, behind a mount."""
 

@@ -496,6 +496,18 @@ def test_stream_is_shown_as_it_comes_until_it_is_aborted(reader: Reader) -> None
     assert "data: 0" in shown(reader)
 
 
+def test_copy_of_an_answer_is_its_body(reader: Reader) -> None:
+    reader.open("welcome")
+    reader.write("name", "x" * 500)
+    reader.press("Send")
+    reader.until_status("200 OK")
+    reader.run(
+        "Object.defineProperty(navigator, 'clipboard', {value: {writeText: (text) => { window.copied = text; }}})"
+    )
+    reader.run("[...document.querySelectorAll('.inspector button')].find((one) => one.textContent === 'Copy').click()")
+    assert reader.run("return window.copied") == json.dumps({"message": "hello, " + "x" * 500}, separators=(",", ":"))
+
+
 def test_answer_is_never_drawn_as_markup(reader: Reader) -> None:
     talk(reader)
     attack = "<img src=x onerror=alert(1)><script>alert(1)</script>"

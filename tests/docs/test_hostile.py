@@ -82,6 +82,8 @@ def test_nothing_that_a_peer_sends_becomes_markup(victim: Reader, kind: str) -> 
     attacked(victim, kind)
     victim.press_row(".received.close" if kind == "reason" else ".received.binary" if kind == "bytes" else ".text")
     victim.until("the message", lambda: view(victim))
+    if kind == "json":
+        assert json.dumps(MARKUP) in view(victim), "a name that is none stands in quotes"
     for tab in victim.driver.find_elements("css selector", ".inspector [role=tab]"):
         tab.click()
         assert unharmed(victim)

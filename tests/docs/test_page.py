@@ -323,3 +323,24 @@ def test_first_paint_with_two_hundred_routes(driver: webdriver.Chrome, many: str
     drawn = reader.run("return performance.getEntriesByName('drawn')[0].startTime")
     print(f"first paint {', '.join(f'{ms:.0f}' for ms in painted)} ms; all routes drawn after {drawn:.0f} ms")
     assert min(painted) < FIRST_PAINT_MS
+
+
+def test_button_stays_in_sight_while_the_form_scrolls(reader: Reader) -> None:
+    reader.resize(1280, 700)
+    reader.open("kitchen.place")
+    hidden = (
+        "const [form, button] = ['.connect', '.connect .primary'].map("
+        "(one) => document.querySelector(`.panel ${one}`).getBoundingClientRect());"
+        "return [document.querySelector('.connect').scrollHeight > form.height, form.bottom - button.bottom];"
+    )
+    scrolls, room = reader.run(hidden)
+    assert scrolls
+    assert room >= 0
+
+
+def test_application_without_routes_says_why_the_page_is_empty(driver: webdriver.Chrome) -> None:
+    with serving("tests.docs.application:empty") as address:
+        driver.get(f"http://{address}/docs/")
+        reader = Reader(driver, address)
+        words = "No route is documented: the application has none, or each of them says documented=False."
+        reader.until("the page", lambda: words in reader.find("main").text)

@@ -6,7 +6,7 @@ import { statusMeaning } from "./codes.js";
 import { decode } from "./msgpack.js";
 import { Fields } from "./fields.js";
 import { FormBody, isForm } from "./formdata.js";
-import { cut, tree, dump } from "./inspector.js";
+import { asText, cut, tree, dump } from "./inspector.js";
 import { visible } from "./marks.js";
 import { gapText, sizeText } from "./measure.js";
 import { Panel } from "./panel.js";
@@ -97,6 +97,7 @@ export class ExchangePanel extends Panel {
         kind: "request",
         data: `${method} ${target}`,
         size,
+        whole: typeof request.body === "string" ? () => request.body : null,
         detail: typeof request.body === "string" ? () => element("pre.view", { tabindex: "0" }, cut(request.body, NOT_SHOWN)) : null,
       });
       const began = performance.now();
@@ -177,6 +178,7 @@ export class ExchangePanel extends Panel {
         .join("  "),
       size: received,
       fault: answer.status >= 400,
+      whole: () => text ?? asText(bytes),
       detail: () => shown(answer, bytes, text, type),
     });
     const said = [words, sizeText(received), gapText(duration).slice(1)].join(" · ");

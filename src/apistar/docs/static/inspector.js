@@ -40,7 +40,7 @@ export class Inspector {
         carried && this.actions.again
           ? button("Compose again", () => this.actions.again(entry), { class: "quiet" })
           : null,
-        button("Copy", () => navigator.clipboard?.writeText(asText(entry.data)), { class: "quiet" }),
+        button("Copy", () => navigator.clipboard?.writeText(entry.whole?.() ?? asText(entry.data)), { class: "quiet" }),
         button("×", () => this.actions.close(), { class: "quiet", "aria-label": "Close the message" }),
       ),
     );
@@ -104,7 +104,7 @@ export function dump(bytes) {
 
 /** A value as a tree that folds; what is folded is drawn when it is opened. */
 export function tree(value, level, name = null) {
-  const label = name === null ? [] : [element("span.key", {}, leaf(name)), element("span.sign", {}, ": ")];
+  const label = name === null ? [] : [element("span.key", {}, leaf(/^[\w$-]+$/.test(name) ? name : JSON.stringify(name))), element("span.sign", {}, ": ")];
   if (value === null || typeof value !== "object") {
     return element(
       "div.leaf",

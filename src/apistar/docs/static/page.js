@@ -43,7 +43,7 @@ class Page {
       title = `Sockets · ${title}`;
     } else {
       this.main.replaceChildren(overview(this.api));
-      if (key) this.main.prepend(element("p.failure", { role: "alert" }, `Nothing here is called “${key}”.`));
+      if (key) this.main.firstElementChild.prepend(element("p.failure", { role: "alert" }, `Nothing here is called “${key}”.`));
     }
     document.title = title;
     this.navigation.mark(location.hash);

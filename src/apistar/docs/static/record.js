@@ -22,6 +22,8 @@ const FORMAT = "apistar-session";
  * @property {string} name of the message type, where one is known
  * @property {string} preview one line
  * @property {boolean} fault
+ * @property {(() => Element)|null} detail what is shown of it, where that is more than its data
+ * @property {(() => string)|null} whole what is copied of it, where that is more than its data
  */
 export class Record extends EventTarget {
   constructor() {
@@ -50,7 +52,7 @@ export class Record extends EventTarget {
   }
 
   /** Add one; it happened now unless `at` says when. */
-  add({ direction, kind, data, size = null, name = "", fault = false, at = null, detail = null }) {
+  add({ direction, kind, data, size = null, name = "", fault = false, at = null, detail = null, whole = null }) {
     const now = performance.now();
     this.began ??= now;
     at ??= now - this.began;
@@ -68,6 +70,7 @@ export class Record extends EventTarget {
       name,
       fault,
       detail,
+      whole,
       preview: preview(data),
       epoch: performance.timeOrigin + this.began + at,
     };

@@ -335,6 +335,12 @@ export function overview(api) {
         )
       : null,
     documents,
-    groups.length ? groups : element("p.note", {}, "No route is documented."),
+    groups.length ? groups : element(
+          "p.note",
+          {},
+          "No route is documented: the application has none, or each of them says ",
+          element("code", {}, "documented=False"),
+          ".",
+        ),
   );
 }
