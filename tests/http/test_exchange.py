@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 
 from apistar import ASyncApp, Limits, Route, TestClient, WebSocket, http
 from apistar.exceptions import BadRequest, ConfigurationError, HTTPException, MethodNotAllowed, NotFound
-from apistar.types import Scope
+from apistar.types import Event, Scope
 
 
 class Order(msgspec.Struct):
@@ -339,6 +339,21 @@ def test_head_has_the_headers_of_get_and_no_body() -> None:
     with client_of(lambda: {"a": 1}) as client:
         answer = client.head("/")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "7", b"")
+
+
+async def test_server_is_sent_no_body_for_a_head() -> None:
+    async def receive() -> Event:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event: Event) -> None:
+        events.append(event)
+
+    events: list[Event] = []
+    scope = {"type": "http", "method": "HEAD", "path": "/", "query_string": b"", "headers": [], "scheme": "http"}
+    await ASyncApp([Route("/", handler=lambda: "page")])(scope, receive, send)
+    start, *bodies = events
+    assert (b"content-length", b"4") in start["headers"]
+    assert b"".join(event["body"] for event in bodies) == b""
 
 
 def test_options_lists_the_methods() -> None:
