@@ -3,7 +3,8 @@ No key twice: a JSON object that has one doubled means one thing here and anothe
 
 A key costs one colon, and a type says how many keys a message of it has at least. One that has no more colons than
 those has none doubled: that settles most messages with one count. For the rest, what was understood is written again,
-and has fewer colons than the message if an object lost a key to its double.
+and has fewer colons than the message if an object lost a key to its double; what was understood without types, where
+writing a type may add keys (`rewriting.py`).
 
 Sources: RFC 8259 §4 (the names within an object should be unique), RFC 7493 §2.3 (here they must be).
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from ..types import Data
+from .rewriting import adds_nothing
 
 if TYPE_CHECKING:
     from msgspec.inspect import StructType
@@ -53,9 +55,10 @@ def read_unique(tp: object, read: Callable[[Data], object]) -> Callable[[Data], 
         return _read_any(read)
     structs, alone = _structs(tp)
     if alone:
-        return _read_struct(structs[0], read)
+        return _read_struct(structs[0], read, adds_nothing(tp))
     tagged = len(structs) > 1
-    return _read_one_of({_class(struct): _required(struct) + tagged for struct in structs}, read)
+    least = {_class(struct): _required(struct) + tagged for struct in structs}
+    return _read_one_of(least, read, adds_nothing(tp, tag_may_be_missing=True))
 
 
 def _read_any(read: Callable[[Data], object]) -> Callable[[Data], object]:
@@ -68,7 +71,7 @@ def _read_any(read: Callable[[Data], object]) -> Callable[[Data], object]:
     return read_any
 
 
-def _read_struct(struct: StructType, read: Callable[[Data], object]) -> Callable[[Data], object]:
+def _read_struct(struct: StructType, read: Callable[[Data], object], plain: bool) -> Callable[[Data], object]:
     """For one Struct, whose tag may be left out; where it is there, it mostly comes first."""
     tagged = struct.tag_field is not None
     least = _required(struct) + tagged
@@ -79,25 +82,28 @@ def _read_struct(struct: StructType, read: Callable[[Data], object]) -> Callable
         value = read(data)
         if type(data) is str:
             colons = data.count(":")
-            if colons != least or text not in data:
+            if (colons != least or text not in data) and not (
+                plain and data.startswith(text) and _agrees(data, colons, value)
+            ):
                 _check(data, colons)
         else:
             colons = data.count(b":")  # type: ignore[arg-type]
-            if colons != least or not data.startswith(binary):  # type: ignore[arg-type]
+            first = data.startswith(binary)  # type: ignore[arg-type]
+            if (colons != least or not first) and not (plain and first and _agrees(data, colons, value)):
                 _check(data, colons)
         return value
 
     return read_struct
 
 
-def _read_one_of(least: Mapping[type, int], read: Callable[[Data], object]) -> Callable[[Data], object]:
+def _read_one_of(least: Mapping[type, int], read: Callable[[Data], object], plain: bool) -> Callable[[Data], object]:
     """For a union, whose members have their tag, and for what is no Struct: of a `dict`, no key is known."""
     least_of = least.get
 
     def read_one_of(data: Data) -> object:
         value = read(data)
         colons = data.count(":") if type(data) is str else data.count(b":")  # type: ignore[arg-type]
-        if colons != least_of(type(value), 0):
+        if colons != least_of(type(value), 0) and not (plain and _agrees(data, colons, value)):
             _check(data, colons)
         return value
 
@@ -120,15 +126,20 @@ def _check(data: Data, colons: int) -> None:
 
 
 def _compare(data: Data, colons: int, value: object) -> None:
-    """
-    Raise if the message has more colons than what was understood of it: a key that was lost took its own along.
+    """Raise if the message has more colons than what was understood of it: a lost key took its own along."""
+    if not _agrees(data, colons, value):
+        raise DoubledKey((_place(data) if len(data) <= LOCATED_BYTES else None) or "$")
 
-    Writing again adds none but those that came escaped, since no number and no word has one.
+
+def _agrees(data: Data, colons: int, value: object) -> bool:
+    """
+    Whether what was understood, written again, has the message's colons.
+
+    Writing adds none but those that came escaped, since no number and no word has one.
     """
     if "\\u003" in data if isinstance(data, str) else b"\\u003" in data:
         colons += _escaped_colons(data)
-    if _encode(value).count(b":") != colons:
-        raise DoubledKey((_place(data) if len(data) <= LOCATED_BYTES else None) or "$")
+    return _encode(value).count(b":") == colons
 
 
 def _escaped_colons(data: Data) -> int:
