@@ -173,6 +173,26 @@ def is_lost(client: Any) -> bool:
     return False
 
 
+def test_peer_cannot_make_a_series_for_each_path_or_topic(measured: ServerProcess) -> None:
+    for number in range(20):
+        line = b"Origin: http://%d.example" % number if number % 2 else b"X: y"
+        for target in (f"/echo/{number}", f"/chat/{number}", f"/none/{number}", f"/echo/{number}?x={number}"):
+            with measured.connect() as client:
+                client.sendall(handshake(target.encode(), line))
+                if read_answer(client).status == 101:
+                    client.sendall(frame(TEXT, b"%d" % number))
+                    assert read_frame(client)[1] == b"%d" % number
+    labels = [dict(labels) for _, labels in page(measured)]
+    assert {each["route"] for each in labels if "route" in each} <= {
+        "",
+        "/echo/{room}",
+        "/chat/{room}",
+        "/refuse",
+        "/flood",
+    }
+    assert {each["channel"] for each in labels if "channel" in each} == {"room:{room}"}
+
+
 def test_peer_cannot_make_a_series_for_each_code() -> None:
     registry = CollectorRegistry()
     observer = PrometheusObserver(registry)

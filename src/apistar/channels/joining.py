@@ -145,7 +145,10 @@ class Joining:
         if self._member is None and not self._presence:
             return None
         most = channel.hub.limits.max_member_bytes
-        size = 1 if self._member is None else len(self._member.encode("utf-8", "replace"))
+        try:
+            size = 1 if self._member is None else len(self._member.encode())
+        except UnicodeEncodeError:  # it would fail later, in what is sent to everybody else
+            raise WebSocketProtocolError("member holds half a character, and cannot be sent", 1008) from None
         if not 0 < size <= most:
             raise WebSocketProtocolError(f"member has {size} bytes; 1 to max_member_bytes of {most} are allowed", 1008)
         presence = channel.needed_presence("join() with a member or presence")

@@ -18,6 +18,9 @@ from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, Presenc
 SWEEP_EVERY = 1024
 """Publications between two looks for what has run out; a look costs as much as there are topics."""
 
+MAX_EMPTY = 10_000
+"""Topics whose position is remembered although nobody follows them and nothing was published: clients name topics."""
+
 TURN_EVERY = 64
 """Publications after which the loop has its turn: nothing here waits, and who only publishes would stop all else."""
 
@@ -34,6 +37,7 @@ class MemoryBroker(Broker):
         self._clock = clock
         self._subscribed: set[str] = set()
         self._records: dict[str, _Record] = {}
+        self._empty: dict[str, None] = {}
         self._keys: dict[tuple[str, str], tuple[float, Position | None]] = {}
         self._seats: dict[str, dict[str, dict[str, float]]] = {}
         self._until_tidy = SWEEP_EVERY
@@ -65,7 +69,10 @@ class MemoryBroker(Broker):
             known = self._keys.get((topic, idempotency_key))
             if known is not None and known[0] > self._clock():
                 return known[1]
-        position = None if history is None else self._record(topic).append(payload, history, self._clock())
+        position = None
+        if history is not None:
+            self._empty.pop(topic, None)
+            position = self._record(topic).append(payload, history, self._clock())
         if idempotency_key is not None:
             self._keys[topic, idempotency_key] = (self._clock() + idempotency_ttl_s, position)
         if topic in self._subscribed:
@@ -78,12 +85,17 @@ class MemoryBroker(Broker):
 
     async def subscribe(self, topic: str) -> None:
         self._subscribed.add(topic)
+        self._empty.pop(topic, None)
 
     async def unsubscribe(self, topic: str) -> None:
         self._subscribed.discard(topic)
+        self._remember_empty(topic)
 
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
-        return self._record(topic).page(history, since, self._clock())
+        page = self._record(topic).page(history, since, self._clock())
+        if topic not in self._subscribed:
+            self._remember_empty(topic)
+        return page
 
     async def positions(self, topics: Sequence[str]) -> list[Position | None]:
         return [self._records[topic].position if topic in self._records else None for topic in topics]
@@ -95,6 +107,17 @@ class MemoryBroker(Broker):
         record.used = self._clock()
         return record
 
+    def _remember_empty(self, topic: str) -> None:
+        """A topic that nobody follows: without a publication it is one of MAX_EMPTY, and the oldest is forgotten."""
+        record = self._records.get(topic)
+        if record is None or record.position.offset:
+            return
+        self._empty.pop(topic, None)
+        self._empty[topic] = None
+        if len(self._empty) > MAX_EMPTY:
+            oldest = next(iter(self._empty))
+            del self._empty[oldest], self._records[oldest]
+
     def _tidy(self) -> None:
         """Forget what has run out, so that memory does not grow with topics and keys of the past."""
         now = self._clock()
@@ -103,6 +126,7 @@ class MemoryBroker(Broker):
             record.forget(now)
             if record.used + POSITION_TTL_S <= now and topic not in self._subscribed:
                 del self._records[topic]
+                self._empty.pop(topic, None)
         self._until_tidy = SWEEP_EVERY + len(self._keys) + len(self._records)
 
     # Presence
