@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.background import BackgroundTasks
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -99,6 +100,7 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
             lambda: [Route("/", handler=page, limits={"ping_timeout_s": 3})],  # type: ignore[arg-type]
             r"the limits of route '/' must be Limits\(…\), not {'ping",
         ),
+        (lambda: [Include("/x", "x", ASyncApp([]))], "include '/x' needs a list of routes, not <.*Mount"),  # type: ignore[arg-type]
         (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]
         (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are 'json', 'msgpack', and"),
     ],
@@ -121,6 +123,18 @@ async def takes_starlettes(ws: StarletteWebSocket) -> None: ...
 
 
 async def forgets_the_annotation(ws) -> None: ...  # type: ignore[no-untyped-def]
+
+
+async def takes_the_response(response: http.Response) -> None: ...
+
+
+async def takes_a_file(file: http.UploadFile) -> None: ...
+
+
+async def takes_background_tasks(tasks: BackgroundTasks) -> None: ...
+
+
+async def takes_a_value_error(error: ValueError) -> None: ...
 
 
 async def takes_a_mapping(order: dict[str, int]) -> None: ...
@@ -146,6 +160,11 @@ async def takes_a_channel_without_topic(ws: WebSocket, channel: Untitled) -> Non
         (sync_ticks, r"sync_ticks \(.*\) is a sync generator; write `async def` for a WebSocket that sends"),
         (Users.list, r"Users\.list \(.*\) is a method without its object; give that of an instance, Users\(\)\.list"),
         (without_wraps(takes_starlettes), r"call \(.*\) takes anything, .* put @functools\.wraps\(…\) above"),
+        (takes_the_response, r"takes_the_response \(.*\) asks for the response, which is there when it has returned"),
+        (ASyncApp([]), r"ASyncApp \(.*\) is an ASGI application and no handler; write Mount\('/', …\)"),
+        (takes_a_file, r"ask for http\.Body\[…\] with a type that has a field of http\.UploadFile"),
+        (takes_background_tasks, r"return http\.JSONResponse\(…, background=BackgroundTask\(…\)\), or ask for asyncio"),
+        (takes_a_value_error, "ask for Exception, and look at which one it is"),
         (takes_starlettes, "parameter 'ws' is Starlette's WebSocket; import it from apistar"),
         (
             forgets_the_annotation,
@@ -173,6 +192,40 @@ def test_hook_that_forgets_an_annotation_is_refused_at_start_up() -> None:
 
     with pytest.raises(ConfigurationError, match=r"'response' has no annotation; write `response: http\.Response`"):
         ASyncApp([Route("/", handler=page)], event_hooks=[Hook])
+
+
+def test_error_hook_that_forgets_the_annotation_is_refused_at_start_up() -> None:
+    class Hook:
+        def on_error(self, exc):  # type: ignore[no-untyped-def]
+            raise AssertionError("never called")
+
+    with pytest.raises(ConfigurationError, match=r"Hook\.on_error \(.*\): parameter 'exc' .* write `exc: Exception`"):
+        ASyncApp([], event_hooks=[Hook])
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda ws: ws.connect(headers={"x-page": 1}), "header 'x-page' must be str, not int"),
+        (
+            lambda ws: ws.close("bye", 4000),
+            "close code 'bye' cannot be sent; use 1000, 1008, 1011 or one of 3000 to 4999",
+        ),
+    ],
+)
+def test_argument_of_another_type_is_the_applications_fault(act: Any, sentence: str) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await act(ws)
+
+    client = TestClient(ASyncApp([Route("/", handler=handler)]))
+    with pytest.raises(UsageError) as raised, client.websocket("/"):
+        pass
+    assert str(raised.value) == sentence
+
+
+def test_subprotocols_in_one_text_are_refused_by_the_test_client() -> None:
+    with pytest.raises(TypeError, match=r"subprotocols must be a list: subprotocols=\['v1'\]"):
+        TestClient(ASyncApp([])).websocket("/", subprotocols="v1")
 
 
 def test_limits_of_another_type_are_refused_at_start_up() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from apistar import ASyncApp
 from apistar.exceptions import ConfigurationError
+from apistar.server import run
 from apistar.server.application import BrokenModule, application_of
 
 GOOD = """
@@ -299,3 +300,10 @@ def test_exception_of_a_factory_is_told_as_such(folder: Path) -> None:
     error = broken("chat:fail", factory=True)
     assert error.detail == "the factory chat:fail raised LookupError"
     assert error.report.endswith("LookupError: no settings")
+
+
+def test_what_is_no_application_is_not_served() -> None:
+    with pytest.raises(
+        ConfigurationError, match="app is 5, where an ASGI application is needed, or its name: 'module:app'"
+    ):
+        run(5)  # type: ignore[arg-type]

@@ -178,6 +178,13 @@ def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:
     for name, method in methods.items():
         if not inspect.isfunction(unwrapped(method)) or not inspect.signature(method).parameters:
             raise ConfigurationError(f"{owner.__qualname__}.{name} must be a method that takes `self`")
+    if on_error := methods.get("on_error"):
+        for parameter in list(inspect.signature(on_error).parameters.values())[1:]:
+            if parameter.annotation is parameter.empty and parameter.default is parameter.empty:
+                raise ConfigurationError(
+                    f"{owner.__qualname__}.on_error ({where(on_error)}): parameter {parameter.name!r} has no "
+                    f"annotation; write `{parameter.name}: Exception`"
+                )
     return hook, methods
 
 
@@ -210,6 +217,16 @@ def _check_handler(route: Route) -> None:
             f"{_label(route.handler)} takes anything, so that nothing says what to inject; if a decorator made it, "
             "put @functools.wraps(…) above the function inside"
         )
+    if [parameter.name for parameter in parameters] == ["scope", "receive", "send"]:
+        raise ConfigurationError(
+            f"{_label(route.handler)} is an ASGI application and no handler; write Mount({route.url!r}, …)"
+        )
+    for parameter in _parameters(route):
+        if parameter.annotation is Response:
+            raise ConfigurationError(
+                f"{_label(route.handler)} asks for the response, which is there when it has returned: return "
+                "http.JSONResponse(…, headers=…), or see to it in the on_response of an event hook"
+            )
     first = next(iter(parameters), None)
     if first is not None and first.name == "self" and first.annotation is first.empty:
         owner = name_of(route.handler).rpartition(".")[0] or "…"

@@ -27,6 +27,24 @@ _REMEDIES: Final[Mapping[str, str]] = {
 _BY_NAME: Final = "write `{name}: {type}`, and Annotated[{type}, msgspec.Meta(…)] for its limits"
 
 
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "UploadFile": "a file is a field of a form: ask for http.Body[…] with a type that has a field of http.UploadFile",
+    "BackgroundTasks": "return http.JSONResponse(…, background=BackgroundTask(…)), or ask for asyncio.TaskGroup",
+    "BackgroundTask": "return http.JSONResponse(…, background=BackgroundTask(…)), or ask for asyncio.TaskGroup",
+}
+"""Classes of Starlette and FastAPI that nobody injects."""
+
+
+def hint_of(wanted: object) -> str:
+    """What to do in place of asking for something that others inject; nothing where they do not."""
+    if isinstance(wanted, type):
+        if issubclass(wanted, BaseException):
+            return "ask for Exception, and look at which one it is"
+        if wanted.__module__.partition(".")[0] in ("starlette", "fastapi"):
+            return _ELSEWHERE.get(wanted.__name__, "")
+    return ""
+
+
 def refuse_foreign(parameter: inspect.Parameter, call: Callable[..., Any]) -> None:
     """
     Refuse a parameter whose default or metadata is a mark of FastAPI.

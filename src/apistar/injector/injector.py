@@ -10,6 +10,7 @@ from typing import Any, get_origin
 
 from ..exceptions import ConfigurationError
 from .component import Binding, Component, Lifetime, Source
+from .foreign import hint_of
 from .plan import MISSING, Plan, Resolution
 from .program import Program
 from .provider import Provider, ProviderRecipe, returning
@@ -90,6 +91,8 @@ class Injector:
         wanted = optional_of(parameter.annotation) or parameter.annotation
         if wanted is Provider:
             return f"write what it is to give, `{parameter.name}: Provider[Session]`"
+        if elsewhere := hint_of(wanted):
+            return elsewhere
         for component in self.components:
             annotation = self._annotation_of(component)
             if getattr(annotation, "__name__", "") == getattr(wanted, "__name__", None):

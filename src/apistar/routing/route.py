@@ -98,6 +98,10 @@ class Include:
         routes: Iterable[Route | Include | Mount],
         documented: bool = True,
     ) -> None:
+        if not isinstance(routes, Iterable):
+            raise RouteConfigurationError(
+                f"include {url!r} needs a list of routes, not {routes!r}; an application is put there by Mount"
+            )
         self.url = url
         self.name = name
         self.routes = tuple(routes)
@@ -117,7 +121,7 @@ class Mount:
     def __init__(self, url: str, app: ASGIApp | WSGIFace, name: str | None = None) -> None:
         if not callable(app):
             raise RouteConfigurationError(f"mount {url!r} needs an ASGI application, not {app!r}")
-        if isinstance(app, type):
+        if isinstance(app, type) and not hasattr(app, "__await__"):  # as Starlette's endpoints have it
             raise RouteConfigurationError(
                 f"mount {url!r} needs an application, not the class {app.__qualname__}; write {app.__qualname__}(…)"
             )

@@ -115,6 +115,8 @@ def run(
     if app_dir is not None:
         sys.path.insert(0, app_dir)
     target: Any = app if isinstance(app, str) else asgi_of(app)
+    if not isinstance(app, str) and not callable(target):
+        raise ConfigurationError(f"app is {app!r}, where an ASGI application is needed, or its name: 'module:app'")
     # With reload it is the child who says what is wrong with the application, and waits until it is mended.
     if isinstance(app, str) and not reload:
         loaded = application_of(app, factory=factory)

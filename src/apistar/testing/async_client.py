@@ -109,6 +109,8 @@ class AsyncTestClient(httpx.AsyncClient):
         Raises:
             WebSocketDenied: On entering, if the handshake is refused.
         """
+        if isinstance(subprotocols, str):
+            raise TypeError(f"subprotocols must be a list: subprotocols=[{subprotocols!r}]")
         if params is not None:
             url = str(httpx.URL(url, params=params))
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)

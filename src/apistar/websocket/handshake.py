@@ -18,13 +18,15 @@ def raw_headers(headers: Mapping[str, str] | Sequence[tuple[str, str]] | None) -
     Headers as ASGI has them: names in lower case, values in Latin-1.
 
     Raises:
-        UsageError: If one of them would be read as two.
+        UsageError: If one of them would be read as two, or is no text.
     """
     if not headers:
         return []
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     raw = []
     for name, value in pairs:
+        if not isinstance(value, str):
+            raise UsageError(f"header {name!r} must be str, not {type(value).__name__}")
         if any(character in value or character in name for character in "\r\n\0"):
             raise UsageError(f"header {name!r} contains a line break or NUL (RFC 9110 §5.5)")
         raw.append((name.lower().encode("ascii"), value.encode("latin-1")))

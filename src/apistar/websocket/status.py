@@ -33,9 +33,9 @@ BROKEN_CODES: Final = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1013})
 """Endings that somebody's mistake or a limit has brought about."""
 
 
-def is_sendable(code: int) -> bool:
+def is_sendable(code: object) -> bool:
     """Whether a Close frame may carry this code (RFC 6455 §7.4.1 and §7.4.2)."""
-    return code in _SENDABLE or 3000 <= code <= 4999
+    return isinstance(code, int) and (code in _SENDABLE or 3000 <= code <= 4999)
 
 
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})

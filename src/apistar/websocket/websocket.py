@@ -375,7 +375,7 @@ class WebSocket(Generic[In, Out]):
             UsageError: If a Close frame cannot carry the code; the connection is still open.
         """
         if not is_sendable(code):
-            raise UsageError(f"close code {code} cannot be sent; use 1000, 1008, 1011 or one of 3000 to 4999")
+            raise UsageError(f"close code {code!r} cannot be sent; use 1000, 1008, 1011 or one of 3000 to 4999")
         if self._state is WebSocketState.CONNECTING:
             await self.reject(403)
         else:
