@@ -11,10 +11,11 @@ import select
 import socket
 import struct
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.server.processes import ServerProcess
+from tests.server.processes import ASYNCIO, ServerProcess, serving
 from tests.server.wire import (
     BINARY,
     CLOSE,
@@ -190,6 +191,16 @@ def test_client_that_resets_under_a_push_that_never_waits_is_noticed(attacked: S
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 upgrade(client, target)
         assert_alive(attacked)
+
+
+def test_client_that_resets_under_a_push_writes_no_log_on_asyncio_either(tmp_path: Path) -> None:
+    with serving(tmp_path, "tests.threats.app:app", ASYNCIO) as process:
+        for target in (b"/push", b"/murmur"):
+            with process.connect() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                upgrade(client, target)
+            assert_alive(process)
+        assert "socket.send() raised" not in process.log
 
 
 def test_push_without_end_to_a_client_that_keeps_up_leaves_others_their_turn(attacked: ServerProcess) -> None:

@@ -97,7 +97,11 @@ class Settings(Config):
 def _logging(level: str) -> dict[str, Any]:
     """uvicorn's logging, with the values of queries hidden and exceptions that forge no line."""
     config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
-    config["filters"] = {"hide_query_values": {"()": "apistar.server.access_log.HideQueryValues"}}
+    config["filters"] = {
+        "hide_query_values": {"()": "apistar.server.access_log.HideQueryValues"},
+        "no_lost_sends": {"()": "apistar.server.log_lines.NoLostSends"},
+    }
+    config["loggers"]["asyncio"] = {"filters": ["no_lost_sends"]}
     config["loggers"]["uvicorn.access"]["filters"] = ["hide_query_values"]
     config["formatters"]["default"]["()"] = "apistar.server.log_lines.Lines"
     config["loggers"]["apistar"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}

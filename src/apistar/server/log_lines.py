@@ -7,6 +7,7 @@ begins as a record does, and control characters are shown and not sent to the te
 
 from __future__ import annotations
 
+import logging
 import re
 from types import TracebackType
 from typing import Final, TypeAlias
@@ -35,3 +36,15 @@ def _escape(found: re.Match[str]) -> str:
 
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class NoLostSends(logging.Filter):
+    """
+    Leaves out asyncio's line for each write to a connection that is lost already.
+
+    Whoever only sends has 64 of them before the loop can say that its client is gone (`WebSocket.send`); a client that
+    resets its connection must not write the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.msg != "socket.send() raised exception.")
