@@ -23,6 +23,7 @@ import msgspec
 from ..exceptions import ConfigurationError
 from . import models
 from .docstring import Docstring, parse
+from .key_names import name_keys
 
 Schema: TypeAlias = dict[str, object]
 Mode: TypeAlias = Literal["validation", "serialization"]
@@ -109,6 +110,7 @@ class _Drawer:
         schemas, definitions = msgspec.json.schema_components(
             types, schema_hook=self._custom, ref_template=self._reference
         )
+        name_keys(types, schemas, definitions, self._reference)
         return self._adopt(schemas, definitions)
 
     def _of_models(self, uses: Sequence[tuple[object, Mode]]) -> list[Schema]:

@@ -27,7 +27,7 @@ from ..exceptions import InvalidMessage
 from ..types import Data
 from .keys import DoubledKey
 from .models import InvalidModel
-from .place import at
+from .place import KEY, at
 from .spelling import strip
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _place(text: str) -> tuple[str, str]:
     matched = _PLACE.search(text)
     if matched is None:
         return text, "$"
-    return text[: matched.start()], f"key of {matched['path']}" if matched["key"] else matched["path"]
+    return text[: matched.start()], KEY + matched["path"] if matched["key"] else matched["path"]
 
 
 def _of_msgspec(text: str, tp: object) -> InvalidMessage:

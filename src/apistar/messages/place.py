@@ -12,11 +12,13 @@ import functools
 import re
 import typing
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from .spelling import members, strip
 
+KEY: Final = "key of "
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -25,8 +27,11 @@ def at(tp: object, path: str) -> tuple[object, ...]:
     The types at a path as msgspec writes it, unions taken apart; nothing where that cannot be said.
 
     Args:
-        path: `$`, then `.name` of a field, `[2]` of an item, `[...]` of a value.
+        path: `$`, then `.name` of a field, `[2]` of an item, `[...]` of a value; `key of $` for the keys of a mapping.
     """
+    if path.startswith(KEY):
+        mappings = [typing.get_args(strip(part)) for part in at(tp, path.removeprefix(KEY))]
+        return tuple(member for args in mappings if len(args) == 2 for member in members(args[0]))
     if not path.startswith("$"):
         return ()
     found = list(members(tp))
