@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -83,10 +84,17 @@ async def barred(ws: WebSocket) -> None:
     raise Forbidden(MARKUP)
 
 
+async def broken() -> AsyncIterator[str]:
+    yield "and then"
+    raise ConnectionError("the answer ends within")
+
+
 def answer(kind: str) -> http.Response:
     match kind:
         case "html":
             return http.HTMLResponse(MARKUP, headers={"x-evil": "<img class=evil src=x onerror=window.hit=1>"})
+        case "short":
+            return http.StreamingResponse(broken(), media_type="text/plain")
         case "frames":
             return http.HTMLResponse("<iframe src=/docs/></iframe><iframe src=/answer/html></iframe>")
         case "text":

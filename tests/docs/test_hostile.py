@@ -241,6 +241,17 @@ def test_redirect_to_another_site_is_not_followed(driver: webdriver.Chrome, host
     assert any("connect-src" in one for one in reader.complaints())
 
 
+def test_request_that_cannot_be_sent_and_an_answer_that_breaks_off_are_told(victim: Reader) -> None:
+    victim.open("answer")
+    victim.write("kind", "short")
+    victim.press("Send")
+    victim.until_status("the answer broke off after 8 B")
+    victim.write("More headers", "two words: 1")
+    victim.press("Send")
+    victim.until_status("not sent: “two words: 1” is no header")
+    assert victim.inside(".connect .primary").is_enabled()
+
+
 # Files
 
 

@@ -15,7 +15,7 @@ const TEXTS = /^(text\/|application\/(json|problem\+json|xml|javascript|yaml)|.*
 const STREAMS = /^(text\/event-stream|application\/(x-ndjson|jsonl|json-seq))/;
 const MOST_BYTES = 16e6; // of a body that is kept
 const NOT_SHOWN = "the curl command gets all of them";
-const UNREAD = "the server is gone, or it redirects to another site, which this page never asks";
+const UNREAD = "no answer: the server is gone, or it redirects to another site, which this page never asks";
 const BODILESS = new Set(["GET", "HEAD"]);
 
 export class ExchangePanel extends Panel {
@@ -112,7 +112,7 @@ export class ExchangePanel extends Panel {
       const { bytes, received } = await this.#body(answer);
       this.#answered(answer, bytes, received, performance.now() - began);
     } catch (error) {
-      const words = error.name === "AbortError" ? "aborted by you" : `no answer: ${error.message}`;
+      const words = error.name === "AbortError" ? "aborted by you" : error.message;
       this.record.add({ direction: "none", kind: "note", data: words, fault: true });
       this.setState("closed", words, true);
     }
@@ -139,14 +139,21 @@ export class ExchangePanel extends Panel {
         if (received <= MOST_BYTES) chunks.push(value);
       }
     } catch (error) {
-      if (error.name !== "AbortError") throw error; // aborted by the reader: what came until then is shown
+      // Aborted by the reader: what came until then is shown.
+      if (error.name !== "AbortError") throw new Error(`the answer broke off after ${sizeText(received)}`);
     }
     return { bytes: new Uint8Array(await new Blob(chunks).arrayBuffer()), received };
   }
 
   #request() {
     const headers = new Headers();
-    for (const [name, value] of this.fields.headerList) headers.append(name, value);
+    for (const [name, value] of this.fields.headerList) {
+      try {
+        headers.append(name, value);
+      } catch {
+        throw new Error(`not sent: “${name}: ${value}” is no header`);
+      }
+    }
     const request = { method: this.operation.method, headers };
     let size = 0;
     if (this.message) {
