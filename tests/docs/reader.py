@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -107,9 +109,10 @@ class Reader:
         self.until_status("Open")
 
     def until(self, what: str, condition: Callable[[], object]) -> None:
-        WebDriverWait(self.driver, WAIT_S, poll_frequency=0.03).until(
-            lambda _: condition(), f"waited {WAIT_S:g} s for {what}; the page: {self.statuses()}, {self.rows()[-8:]}"
-        )
+        try:
+            WebDriverWait(self.driver, WAIT_S, poll_frequency=0.03).until(lambda _: condition())
+        except TimeoutException:
+            pytest.fail(f"waited {WAIT_S:g} s for {what}; the page: {self.statuses()}, {self.rows()[-8:]}")
 
     def until_status(self, text: str) -> None:
         self.until(f"the state {text!r}", lambda: text in self.status)

@@ -308,3 +308,19 @@ def test_saved_session_keeps_the_time_of_day() -> None:
         """
     )
     assert found == {"past": 5, "future": True}
+
+
+def test_message_of_a_million_faults_has_a_hundred() -> None:
+    found = node(
+        """
+        const { faults } = await load("validation");
+        const { Schemas } = await load("schema");
+        const list = { type: "array", items: { type: "integer" } };
+        const whole = { type: "object", properties: { a: list }, additionalProperties: false };
+        const wrong = Array(1_000_000).fill("x");
+        const unknown = Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`b${index}`, 1]));
+        const values = [{ a: wrong }, unknown, { a: [1, 2, "x"] }, { a: [1] }];
+        give(values.map((value) => faults(value, whole, new Schemas({})).length));
+        """
+    )
+    assert found == [100, 100, 1, 0]

@@ -344,3 +344,17 @@ def test_application_without_routes_says_why_the_page_is_empty(driver: webdriver
         reader = Reader(driver, address)
         words = "No route is documented: the application has none, or each of them says documented=False."
         reader.until("the page", lambda: words in reader.find("main").text)
+
+
+def test_list_of_a_docstring_has_points_wherever_it_stands(driver: webdriver.Chrome) -> None:
+    with serving("tests.docs.hostile:app") as address:
+        reader = Reader(driver, address)
+        for place in ("", "#/type/Say", "quoted"):
+            reader.open(place)
+            styles = reader.run(
+                "return [...document.querySelectorAll('main ul')].filter((one) => one.innerText.includes('class=evil'))"
+                ".filter((one) => !one.matches('.operations, .members'))"
+                ".map((one) => getComputedStyle(one).listStyleType)"
+            )
+            assert styles
+            assert set(styles) == {"disc"}

@@ -12,7 +12,7 @@ export function prose(text) {
       if (lines.every((line, index) => /^\s*[-*] /.test(line) || (index && /^\s{2,}/.test(line)))) {
         const items = block.split(/^\s*[-*] /m).filter((item) => item.trim());
         return element(
-          "ul",
+          "ul.points",
           {},
           items.map((item) => element("li", {}, inline(item.trim()))),
         );

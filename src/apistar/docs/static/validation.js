@@ -16,8 +16,9 @@ const FORMATS = {
   time: /^\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?$/,
 };
 const DEEP = 200;
+const MOST = 100; // faults of one value: a peer may send a million
 
-/** @returns {{path: string, text: string}[]} in the order of the value; empty where it fits */
+/** @returns {{path: string, text: string}[]} in the order of the value, the first hundred; empty where it fits */
 export function faults(value, schema, schemas, path = "$", depth = 0) {
   const rules = schemas.resolve(schema);
   if (depth > DEEP) return [];
@@ -116,12 +117,13 @@ function ofArray(value, rules, schemas, path, depth) {
     found.push({ path, text: `has ${value.length} items, needs ${rules.minItems}` });
   if (rules.maxItems !== undefined && value.length > rules.maxItems)
     found.push({ path, text: `has ${value.length} items, at most ${rules.maxItems}` });
-  value.forEach((item, index) => {
+  for (const [index, item] of value.entries()) {
     const schema = rules.prefixItems?.[index] ?? rules.items;
     if (schema && typeof schema === "object")
       found.push(...faults(item, schema, schemas, `${path}[${index}]`, depth + 1));
-  });
-  return found;
+    if (found.length >= MOST) break;
+  }
+  return found.slice(0, MOST);
 }
 
 function ofObject(value, rules, schemas, path, depth) {
@@ -130,6 +132,7 @@ function ofObject(value, rules, schemas, path, depth) {
     if (!(name in value)) found.push({ path, text: `misses ${JSON.stringify(name)}` });
   }
   for (const [name, member] of Object.entries(value)) {
+    if (found.length >= MOST) break;
     const own = rules.properties && Object.hasOwn(rules.properties, name) ? rules.properties[name] : undefined;
     if (own) found.push(...faults(member, own, schemas, memberPath(path, name), depth + 1));
     else if (rules.additionalProperties === false)
@@ -137,7 +140,7 @@ function ofObject(value, rules, schemas, path, depth) {
     else if (typeof rules.additionalProperties === "object")
       found.push(...faults(member, rules.additionalProperties, schemas, memberPath(path, name), depth + 1));
   }
-  return found;
+  return found.slice(0, MOST);
 }
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
