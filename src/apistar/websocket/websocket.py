@@ -32,9 +32,9 @@ from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
 from .state import WebSocketEvent, WebSocketState, after
 from .status import BROKEN_CODES, WS_1006_ABNORMAL_CLOSURE, is_sendable
+from .upgrade_request import UpgradeRequest
 
 if TYPE_CHECKING:
-    from starlette.datastructures import URL, Address, Headers, QueryParams
     from starlette.requests import HTTPConnection
     from typing_extensions import TypeVar
 
@@ -56,7 +56,7 @@ _decode_json: Final = JSON.decoder(Any)
 _BINARY: Final = (bytes, bytearray, memoryview)
 
 
-class WebSocket(Generic[In, Out]):
+class WebSocket(UpgradeRequest, Generic[In, Out]):
     """
     One WebSocket connection, from the handshake to its end.
 
@@ -73,7 +73,6 @@ class WebSocket(Generic[In, Out]):
         "_connection",
         "_decode",
         "_extra",
-        "_handshake",
         "_state",
         "_turn",
         "_types",
@@ -81,7 +80,6 @@ class WebSocket(Generic[In, Out]):
         "close_code",
         "close_reason",
         "subprotocol",
-        "subprotocols",
     )
 
     if not TYPE_CHECKING:
@@ -98,8 +96,8 @@ class WebSocket(Generic[In, Out]):
         handshake: HTTPConnection,
         types: MessageTypes | None = None,
     ) -> None:
+        super().__init__(handshake)
         self._connection = connection
-        self._handshake = handshake
         self._types = types
         self._decode = None if types is None else types.decode
         self._state = WebSocketState.CONNECTING
@@ -107,7 +105,6 @@ class WebSocket(Generic[In, Out]):
         self._closing = False
         self._extra: SimpleNamespace | None = None
         self._callbacks: list[Callable[[], None]] | None = None
-        self.subprotocols: Sequence[str] = tuple(handshake.scope.get("subprotocols", ()))
         self.subprotocol: str | None = None
         self.broken = False
         self.close_code: int | None = None
@@ -429,30 +426,6 @@ class WebSocket(Generic[In, Out]):
     @property
     def closed(self) -> bool:
         return self._state is WebSocketState.CLOSED
-
-    @property
-    def url(self) -> URL:
-        return self._handshake.url
-
-    @property
-    def path_params(self) -> dict[str, Any]:
-        return self._handshake.path_params
-
-    @property
-    def query_params(self) -> QueryParams:
-        return self._handshake.query_params
-
-    @property
-    def headers(self) -> Headers:
-        return self._handshake.headers
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        return self._handshake.cookies
-
-    @property
-    def client(self) -> Address | None:
-        return self._handshake.client
 
     @property
     def extra(self) -> SimpleNamespace:
