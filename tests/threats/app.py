@@ -147,6 +147,21 @@ async def pausing(pause_s: float = 0.1) -> str:
     return "x" * 100_000
 
 
+async def stream() -> http.StreamingResponse:
+    """A body without end, made without waiting for anything."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 1000
+
+    return http.StreamingResponse(pieces())
+
+
+async def tasks() -> int:
+    """How many there are."""
+    return len(asyncio.all_tasks())
+
+
 async def offered(ws: WebSocket) -> None:
     """Chooses a subprotocol if it was offered."""
     await ws.connect(subprotocol="v2" if "v2" in ws.subprotocols else None)
@@ -181,6 +196,8 @@ app = ASyncApp(
         Route("/endless/ended", method="GET", handler=endless_ended),
         Route("/pausing", method="GET", handler=pausing),
         Route("/patient", method="POST", handler=whole, name="patient", limits=Limits(request_timeout_s=None)),
+        Route("/stream", method="GET", handler=stream),
+        Route("/tasks", method="GET", handler=tasks),
         Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),
     ],

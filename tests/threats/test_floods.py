@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.processes import ASYNCIO, ServerProcess, serving
+from tests.server.processes import ASYNCIO, ServerProcess, serving, wait_for
 from tests.server.wire import (
     BINARY,
     CLOSE,
@@ -23,6 +23,7 @@ from tests.server.wire import (
     TEXT,
     close_frame,
     handshake,
+    read_answer,
     read_close,
     read_frame,
     read_to_end,
@@ -191,6 +192,24 @@ def test_client_that_resets_under_a_push_that_never_waits_is_noticed(attacked: S
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 upgrade(client, target)
         assert_alive(attacked)
+
+
+def test_client_that_resets_under_a_response_without_end_is_noticed(ours: ServerProcess) -> None:
+    before = tasks_of(ours)
+    with bounded(ours), witness(ours, "reset under a response"):
+        for _ in range(10):
+            with ours.connect() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert client.recv(12) == b"HTTP/1.1 200"
+        assert_alive(ours)
+    wait_for(lambda: tasks_of(ours) <= before, "the end of every stream")
+
+
+def tasks_of(server: ServerProcess) -> int:
+    with server.connect() as client:
+        client.sendall(b"GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n")
+        return int(read_answer(client).body)
 
 
 def test_client_that_resets_under_a_push_writes_no_log_on_asyncio_either(tmp_path: Path) -> None:

@@ -16,30 +16,50 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..transports.wheel import Bucket, Wheel
-from ..types import ASGIApp, Receive, Scope, Send
+from ..types import ASGIApp, Event, Receive, Scope, Send
 from .service import Service
 
 NOT_STARTED: Final = -1.0
 
+TURN_PIECES: Final = 16
+"""Of a body sent in a row; a file comes in pieces of 64 KiB."""
+
 
 class Cancellable:
-    """An application whose request ends without a word when the server, on its way out, cancels it."""
+    """
+    An application whose request ends without a word when the server, on its way out, cancels it.
 
-    __slots__ = ("_app", "_cycle", "_service")
+    One that streams a body and waits for nothing else leaves others their turn: uvicorn's `send` does not wait where
+    there is room, nor where the client has reset the connection, and then nobody would ever hear of it.
+    """
+
+    __slots__ = ("_app", "_cycle", "_send", "_service", "_turn")
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, service: Service) -> None:
         self._app = app
         self._cycle = cycle
         self._service = service
+        self._send: Send = cycle.send  # type: ignore[assignment]
+        self._turn = TURN_PIECES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> object:
+        self._send = send
         try:
-            return await self._app(scope, receive, send)  # type: ignore[func-returns-value]  # uvicorn looks at it
+            return await self._app(scope, receive, self.send)  # type: ignore[func-returns-value]  # uvicorn looks at it
         except asyncio.CancelledError:
             if not self._service.draining:
                 raise
             self._cycle.disconnected = True  # nobody is left to be answered
             return None
+
+    async def send(self, event: Event) -> None:
+        """ASGI's `send`."""
+        await self._send(event)
+        if event.get("more_body"):
+            self._turn -= 1
+            if self._turn <= 0:
+                self._turn = TURN_PIECES
+                await asyncio.sleep(0)
 
 
 class BodyClock:
