@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import tracemalloc
 from decimal import Decimal
 from typing import Any, Final
 
@@ -131,3 +132,23 @@ def test_json_that_is_meant_to_hurt_takes_no_time(name: str, attack: str) -> Non
     with contextlib.suppress(InvalidMessage):
         decode(MANY[attack])
     assert time.process_time() - started < BUDGET_S
+
+
+def test_doubled_key_below_many_others_fills_no_memory() -> None:
+    """Its place is looked for through 14,000 lists, each of them 300 levels deep."""
+    depth, key = 300, "k" * 60
+    text = (
+        '{"other":1e999,"value":1,'
+        + f'"{key}":{{' * depth
+        + '"list":['
+        + "[]," * 14_000
+        + '{"a":1,"a":2}]'
+        + "}" * (depth + 1)
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidMessage, match="key is doubled"):
+            JSON.decoder(Number)(text)
+        assert tracemalloc.get_traced_memory()[1] < 16 * MIB
+    finally:
+        tracemalloc.stop()

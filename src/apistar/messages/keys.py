@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -174,20 +174,33 @@ class _Doubled(NamedTuple):
     key: str
 
 
+_HOLDERS: Final = (dict, list, _Doubled)
+_Steps: TypeAlias = "tuple[()] | tuple[_Steps, str | int]"
+
+
 def _place(data: Data) -> str | None:
     """Where a doubled key is, if there is one; with the parser that shows all keys, and takes ten times as long."""
     text = data if isinstance(data, str) else data.decode()
     value = json.loads(text, object_pairs_hook=_mark, parse_int=str, parse_float=str)
-    waiting: list[tuple[str, object]] = [("$", value)]
+    waiting: list[tuple[_Steps, object]] = [((), value)]
     while waiting:
-        path, value = waiting.pop()
+        steps, value = waiting.pop()
         if isinstance(value, _Doubled):
-            return f"{path}.{value.key}"
+            return _written((steps, f".{value.key}"))
         if isinstance(value, dict):
-            waiting.extend((f"{path}.{key}", item) for key, item in value.items())
+            waiting.extend(((steps, f".{key}"), item) for key, item in value.items() if isinstance(item, _HOLDERS))
         elif isinstance(value, list):
-            waiting.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+            waiting.extend(((steps, index), item) for index, item in enumerate(value) if isinstance(item, _HOLDERS))
     return None
+
+
+def _written(steps: _Steps) -> str:
+    """A path as errors write it, from its links: a deep one, written for each of many items, would fill the memory."""
+    found: list[str] = []
+    while steps:
+        steps, step = steps
+        found.append(f"[{step}]" if isinstance(step, int) else step)
+    return "$" + "".join(reversed(found))
 
 
 def _mark(pairs: list[tuple[str, object]]) -> object:
