@@ -422,6 +422,18 @@ def test_encoder_names_both_types_when_it_refuses(codec: Codec) -> None:
 
 
 @each_codec
+def test_encoder_says_what_to_make_of_a_dict(codec: Codec) -> None:
+    for tp, wanted, remedy in (
+        (Say | Leave, "Say | Leave", "; write Say(…) or Leave(…)"),
+        (Login, "Login", "; write Login(…)"),
+        (list[Say], "list[Say]", ""),
+    ):
+        with pytest.raises(EncodeError) as caught:
+            codec.encoder(tp)({"text": "hello"})
+        assert str(caught.value) == f"cannot send a value of type dict: the outgoing type is {wanted}{remedy}"
+
+
+@each_codec
 def test_encoder_says_which_field_does_not_fit(codec: Codec) -> None:
     with pytest.raises(EncodeError) as caught:
         codec.encoder(Tree)(Tree("a", [Tree("b"), Tree(cast("str", 7))]))

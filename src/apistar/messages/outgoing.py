@@ -61,7 +61,11 @@ def guard_encoder(
     def encode(value: object) -> bytes:
         proof = proof_of(type(value), False)
         if proof is False and instances is not None and not isinstance(value, instances):
-            raise EncodeError(f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}")
+            made = [f"{cls.__name__}(…)" for cls in instances if hasattr(cls, "__annotations__")]
+            hint = f"; write {' or '.join(made)}" if isinstance(value, dict) and made else ""
+            raise EncodeError(
+                f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}{hint}"
+            )
         try:
             data = write(value)
         except ENCODE_FAULTS as error:
