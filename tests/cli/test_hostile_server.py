@@ -153,10 +153,10 @@ def endless(begin: bytes, more: bytes) -> Serve:
 @pytest.mark.parametrize(
     ("begin", "more", "why"),
     [
-        (b"", b"x" * 65536, "expected no more than 8192 bytes"),
-        (b"HTTP/1.1 101 Go\r\nA: ", b"x" * 65536, "expected no more than 8192 bytes"),
-        (b"HTTP/1.1 101 Go\r\n", b"A: b\r\n" * 1000, "expected no more than 128 headers"),
-        (b"HTTP/1.1 403 No\r\n\r\n", b"x" * 65536, "expected no more than 1048576 bytes"),
+        (b"", b"x" * 65536, "(no more than 8192 bytes|line too long)"),
+        (b"HTTP/1.1 101 Go\r\nA: ", b"x" * 65536, "(no more than 8192 bytes|line too long)"),
+        (b"HTTP/1.1 101 Go\r\n", b"A: b\r\n" * 1000, "(no more than 128|too many HTTP) headers"),
+        (b"HTTP/1.1 403 No\r\n\r\n", b"x" * 65536, "(no more than|over) 1048576 bytes"),
     ],
     ids=["status line", "header", "headers", "body"],
 )

@@ -251,6 +251,17 @@ def test_long_messages_are_folded_unless_asked_for() -> None:
     [
         (["ws://nobody.invalid/"], 1, "Error: no host is known as nobody.invalid\n"),
         (["ftp://127.0.0.1/"], 1, "Error: ftp://127.0.0.1/ is no address of a WebSocket: "),
+        (
+            ["ws://[::1"],
+            1,
+            "Error: ws://[::1 is no address of a WebSocket: Invalid IPv6 URL; write ws://HOST:PORT/PATH",
+        ),
+        (["ws://a:99999/"], 1, "Error: ws://a:99999/ is no address of a WebSocket: Port out of range 0-65535; "),
+        (["ws://a..b/"], 1, "Error: ws://a..b/ is no address of a WebSocket: "),
+        (["ws://a/\x1b[2J"], 1, "Error: ws://a/\\x1b[2J is no address of a WebSocket: it has control characters; "),
+        (["/x", "-s", "a b"], 2, "Error: --subprotocol 'a b' is none; letters, digits and "),
+        (["/x", "--origin", "a\r\nB: c"], 2, "is none; write scheme://host:port\n"),
+        (["/x", "--timeout", "-1"], 2, "-1.0 is not in the range"),
         (["/x", "-H", "nonsense"], 2, "Error: --header 'nonsense' is no header; write 'Name: value'\n"),
         (["/x", "-H", "A: b\r\nC: d"], 2, "is no header; write 'Name: value'\n"),
         (["/x", "--cookie", "nonsense"], 2, "Error: --cookie 'nonsense' is no cookie; write name=value\n"),

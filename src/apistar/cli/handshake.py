@@ -5,10 +5,11 @@ The handshake of a connection that a person asked for, and in words what kept it
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import click
@@ -20,6 +21,9 @@ from websockets.typing import Origin, Subprotocol
 from .client import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Connect, Connection
 from .failure import Failure
 from .transcript import Transcript, escaped
+
+TOKEN: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""RFC 9110 §5.6.2."""
 
 
 async def connected(
@@ -39,12 +43,17 @@ async def connected(
         InvalidStatus: If the server refused with an HTTP response.
         Failure: If there is no connection for another reason; it says which, and what to do.
     """
+    place = _place(url)
+    for name in subprotocols:
+        if TOKEN.fullmatch(name) is None:
+            raise click.UsageError(f"--subprotocol {name!r} is none; letters, digits and !#$%&'*+-.^_`|~ make one")
+    if origin is not None and not origin.isprintable():
+        raise click.UsageError(f"--origin {origin!r} is none; write scheme://host:port")
     settings: dict[str, Any] = {}
     if url.startswith("wss://"):
         settings["ssl"] = _lenient() if insecure else ssl.create_default_context()
     if _is_loopback(url):
         settings["proxy"] = None
-    place = urlsplit(url).netloc
     try:
         return await Connect(
             url,
@@ -122,6 +131,21 @@ def _headers(headers: Sequence[str], cookies: Sequence[str]) -> list[tuple[str, 
     if cookies:
         result.append(("Cookie", "; ".join(cookies)))
     return result
+
+
+def _place(url: str) -> str:
+    """Host and port, for a person."""
+    try:
+        parts = urlsplit(url)
+        if not url.isprintable():
+            raise ValueError("it has control characters")
+        _ = parts.port  # it is read where it is asked for
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise Failure(
+            f"{escaped(url)} is no address of a WebSocket: {str(error) or 'it cannot be read'}; write ws://HOST:PORT/PATH"
+        ) from None
+    return parts.netloc
 
 
 def _lenient() -> ssl.SSLContext:

@@ -27,7 +27,15 @@ ENDED_BADLY: Final = 5
 @click.option("--origin", metavar="ORIGIN", help="Send an Origin, as a browser does.")
 @click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Send a cookie; repeatable.")
 @click.option("-k", "--insecure", is_flag=True, help="Accept any certificate of the server.")
-@click.option("--timeout", "timeout_s", default=10.0, show_default=True, metavar="SECONDS", help="For the handshake.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="For the handshake.",
+)
 @click.option(
     "--wait",
     "wait_s",
