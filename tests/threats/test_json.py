@@ -116,6 +116,11 @@ MANY: Final = {
     "doubled keys": "{" + ",".join(['"value":1'] * (MIB // 11)) + "}",
     "unknown keys": "{" + ",".join(f'"{n:07}":1' for n in range(MIB // 13)) + "}",
     "many numbers": '{"value":[' + ",".join(["1e-9"] * (MIB // 6)) + "]}",
+    "many objects beside a number past every range": '{"other":1e999,"list":['
+    + ",".join(['{"a":1}'] * (MIB // 8))
+    + "]}",
+    "many escaped colons": '{"value":"' + "\\u003a" * (MIB // 7) + '","other":":"}',
+    "many doubled keys, each in its object": '{"list":[' + ",".join(['{"a":1,"a":1}'] * (MIB // 14)) + "]}",
     "many digits": '{"value":' + "9" * 4300 + "}",
     "a long fraction": '{"value":0.' + "9" * MIB + "}",
     "a long exponent": '{"value":1' + "0" * MIB + "e-1048576}",
