@@ -181,7 +181,18 @@ _Steps: TypeAlias = "tuple[()] | tuple[_Steps, str | int]"
 def _place(data: Data) -> str | None:
     """Where a doubled key is, if there is one; with the parser that shows all keys, and takes ten times as long."""
     text = data if isinstance(data, str) else data.decode()
-    value = json.loads(text, object_pairs_hook=_mark, parse_int=str, parse_float=str)
+    doubled: list[str] = []
+
+    def mark(pairs: list[tuple[str, object]]) -> object:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        doubled.append(_twice(pairs))
+        return _Doubled(doubled[-1])
+
+    value = json.loads(text, object_pairs_hook=mark, parse_int=str, parse_float=str)
+    if not doubled:
+        return None
     waiting: list[tuple[_Steps, object]] = [((), value)]
     while waiting:
         steps, value = waiting.pop()
@@ -203,13 +214,6 @@ def _written(steps: _Steps) -> str:
     return "$" + "".join(reversed(found))
 
 
-def _mark(pairs: list[tuple[str, object]]) -> object:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
+def _twice(pairs: list[tuple[str, object]]) -> str:
     seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            return _Doubled(key)
-        seen.add(key)
-    return found
+    return next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
