@@ -24,6 +24,7 @@ from apistar.exceptions import ConfigurationError, UnsupportedType, UsageError
 from apistar.testing import WebSocketDenied
 from apistar.types import Receive, Scope, Send
 from tests.handlers import echo
+from tests.server.processes import free_port
 
 
 def page() -> str:
@@ -392,6 +393,13 @@ def test_failed_start_up_names_the_fault(caplog: pytest.LogCaptureFixture) -> No
     with pytest.raises(AssertionError, match="OSError: no database"), TestClient(ASyncApp([], [Pools()])):
         pass
     assert "start-up failed" in caplog.text
+
+
+def test_start_up_without_the_broker_is_a_sentence_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    app = ASyncApp([], broker=f"redis://127.0.0.1:{free_port()}")
+    with pytest.raises(AssertionError, match="the broker does not answer: redis://127"), TestClient(app):
+        pass
+    assert [record.exc_info for record in caplog.records if "start-up failed" in record.message] == [None]
 
 
 async def test_application_without_lifespan_events_starts_with_its_first_connection() -> None:

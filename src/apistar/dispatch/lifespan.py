@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..exceptions import ConfigurationError
+from ..exceptions import BrokerUnavailable, ConfigurationError
 from ..injector import Injector, name_of, where
 from ..injector.signature import unwrapped
 from ..types import ASGIApp, Receive, Scope, Send
@@ -74,7 +74,9 @@ class Lifespan(Generic[App]):
         try:
             state = await self._start()
         except Exception as error:
-            logger.error("start-up failed", exc_info=error)
+            # Whoever operates the server can mend these, and where in the code it was found out says nothing to them.
+            plain = isinstance(error, (BrokerUnavailable, ConfigurationError))
+            logger.error("start-up failed", exc_info=None if plain else error)
             await send({"type": "lifespan.startup.failed", "message": _sentence(error)})
             return
         if state and "state" in scope:
@@ -142,6 +144,8 @@ class Lifespan(Generic[App]):
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, BrokerUnavailable):
+        return f"the broker does not answer: {error} Start it, or name another in ASyncApp(broker=…)."
     return "".join(traceback.format_exception_only(error)).strip()
 
 
