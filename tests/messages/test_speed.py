@@ -4,6 +4,7 @@ What types cost over raw messages: a budget of 1.5 µs for a message of three fi
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -29,15 +30,16 @@ class Left(msgspec.Struct, tag="left"):
     room: str
 
 
-def least(call: Callable[[], object]) -> float:
-    """CPU seconds of one call, the best of some rounds: load on the machine only adds to it."""
-    spent = []
-    for _ in range(7):
-        started = time.process_time()
-        for _ in range(COUNT):
-            call()
-        spent.append((time.process_time() - started) / COUNT)
-    return min(spent)
+ROUNDS = 100
+"""At most: load only adds to a figure, so a machine that is busy gets more of them to show the true one."""
+
+
+def spent(call: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    started = time.process_time()
+    for _ in range(COUNT):
+        call()
+    return (time.process_time() - started) / COUNT
 
 
 @pytest.mark.parametrize("tp", [Said, Said | Left], ids=["Struct", "tagged union"])
@@ -47,4 +49,10 @@ def test_decoding_and_encoding_three_fields_stays_in_its_budget(codec: Codec, tp
     value = Said("lobby", "hello, world", 42)
     data = encode(value)
     assert decode(data) == value
-    assert least(lambda: decode(data)) + least(lambda: encode(value)) < BUDGET_S
+    decoding = encoding = math.inf
+    for _ in range(ROUNDS):
+        decoding = min(decoding, spent(lambda: decode(data)))
+        encoding = min(encoding, spent(lambda: encode(value)))
+        if decoding + encoding < BUDGET_S:
+            return
+    pytest.fail(f"{decoding + encoding:.2e} s, of which {decoding:.2e} for decoding")
