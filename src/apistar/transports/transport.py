@@ -131,7 +131,8 @@ class Transport(Protocol):
         """
         Sends a message of at most `SHORT_BYTES`, of type 1 (text) or 2 (binary), in one call.
 
-        There only while nothing is to be waited for, counted or compressed; otherwise `None`, and `send()` does it.
+        There only while the connection is open and nothing is to be waited for, counted or compressed; otherwise
+        `None`, and `send()` does it.
         """
 
     @property

@@ -41,6 +41,11 @@ class WebSocketEvent(enum.Enum):
     """TCP ended without a Close."""
 
 
+# Each message asks for its state, and Python 3.11 takes 60 ns to find a member in its enum.
+CONNECTING: Final = WebSocketState.CONNECTING
+CONNECTED: Final = WebSocketState.CONNECTED
+CLOSED: Final = WebSocketState.CLOSED
+
 TRANSITIONS: Final[Mapping[WebSocketState, Mapping[WebSocketEvent, WebSocketState]]] = {
     WebSocketState.CONNECTING: {
         WebSocketEvent.ACCEPT: WebSocketState.CONNECTED,

@@ -30,7 +30,7 @@ from ..messages.json import JSON
 from ..transports.transport import SHORT_BYTES
 from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
-from .state import WebSocketEvent, WebSocketState, after
+from .state import CLOSED, CONNECTED, CONNECTING, WebSocketEvent, WebSocketState, after
 from .status import BROKEN_CODES, WS_1006_ABNORMAL_CLOSURE, is_sendable
 from .upgrade_request import UpgradeRequest
 
@@ -100,7 +100,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         self._connection = connection
         self._types = types
         self._decode = None if types is None else types.decode
-        self._state = WebSocketState.CONNECTING
+        self._state = CONNECTING
         self._turn = TURN_MESSAGES
         self._closing = False
         self._extra: SimpleNamespace | None = None
@@ -137,16 +137,16 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         if close:
             await self.reject(403)
             return
-        if self._state is WebSocketState.CONNECTED and subprotocol in (None, self.subprotocol):
+        if self._state is CONNECTED and subprotocol in (None, self.subprotocol):
             return
-        if self._state is not WebSocketState.CONNECTING:
+        if self._state is not CONNECTING:
             raise self._not_connecting("connect")
         if subprotocol is not None and subprotocol not in self.subprotocols:
             raise InvalidSubprotocol(subprotocol, self.subprotocols)
         if self._types is not None:
             subprotocol = self._types.negotiate(subprotocol, self.subprotocols)
         await self._connection.accept(subprotocol, raw_headers(headers))
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             self._state = after(self._state, WebSocketEvent.ACCEPT)
             self.subprotocol = subprotocol
             if self._types is not None:
@@ -171,7 +171,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         Raises:
             UsageError: If the handshake was answered before.
         """
-        if self._state is not WebSocketState.CONNECTING:
+        if self._state is not CONNECTING:
             raise self._not_connecting("reject")
         raw = list(raw_headers(headers))
         content, kind = encoded_body(body)
@@ -196,12 +196,12 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
             ConcurrentReceive: If another task waits here.
             WebSocketNotConnected: Before `connect()`.
         """
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             raise WebSocketNotConnected("receive")
         return await self._connection.receive(decode=self._decode)  # type: ignore[no-any-return]
 
     def _raw(self) -> Awaitable[str | bytes]:
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             raise WebSocketNotConnected("receive")
         return self._connection.receive()
 
@@ -262,7 +262,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
 
     def __anext__(self) -> Awaitable[In]:
         # The transport's own awaitable and none around it: 0.2 µs a message (benchmarks, `wire`).
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             raise WebSocketNotConnected("receive")
         return self._connection.receive(True, self._decode)
 
@@ -283,19 +283,17 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
             EncodeError: If `data` is of another type; nothing was sent.
             WebSocketNotConnected: Before `connect()`.
         """
-        if self._state is not WebSocketState.CONNECTED:
-            raise self._not_connected("send")
-        types = self._types
-        if types is not None:
-            payload: Any = types.encode(data)
-            text = types.text if isinstance(payload, bytes) else True
-        else:
-            payload = data
-            text = isinstance(data, str)
-            if not text and not isinstance(data, _BINARY):
-                raise _not_raw(data)
         # As the transport's own send() begins, without the call: 0.15 µs a message (benchmarks, `wire`).
         send_short = self._connection.send_short
+        if send_short is None and self._state is not CONNECTED:
+            raise self._not_connected("send")
+        types = self._types
+        if types is None:
+            payload: Any = data
+            text = type(data) is str or (type(data) is not bytes and _is_text(data))
+        else:
+            payload = types.encode(data)
+            text = types.text if isinstance(payload, bytes) else True
         if send_short is not None and len(payload) <= SHORT_BYTES:
             send_short(1 if text else 2, payload)
         else:
@@ -331,7 +329,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         await self._send(payload, text=True)
 
     async def _send(self, payload: str | bytes | bytearray | memoryview, text: bool) -> None:
-        if self._state is not WebSocketState.CONNECTED:
+        if self._state is not CONNECTED:
             raise self._not_connected("send")
         waiting = self._connection.send(payload, text)
         if waiting is not None:
@@ -346,15 +344,16 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
             OutboxFull: If there is no room; nothing was queued.
             WebSocketDisconnect, EncodeError, WebSocketNotConnected: As `send()`.
         """
-        if self._state is not WebSocketState.CONNECTED:
+        if self._state is not CONNECTED:
             raise self._not_connected("send")
-        if self._types is not None:
-            payload = self._types.encode(data)
-            self._connection.send_nowait(payload, self._types.text if isinstance(payload, bytes) else True)
-        elif isinstance(data, (str, *_BINARY)):
-            self._connection.send_nowait(data, isinstance(data, str))
+        types = self._types
+        if types is None:
+            payload: Any = data
+            text = _is_text(data)
         else:
-            raise _not_raw(data)
+            payload = types.encode(data)
+            text = types.text if isinstance(payload, bytes) else True
+        self._connection.send_nowait(payload, text)
 
     # Ending
 
@@ -373,7 +372,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         """
         if not is_sendable(code):
             raise UsageError(f"close code {code!r} cannot be sent; use 1000, 1008, 1011 or one of 3000 to 4999")
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             await self.reject(403)
         else:
             self._closing = True
@@ -381,14 +380,14 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
 
     async def wait_closed(self) -> None:
         """Return when the connection is over, whoever ended it; needs nobody in `receive()`."""
-        if self._state is not WebSocketState.CLOSED:
+        if self._state is not CLOSED:
             await self._connection.wait_closed()
 
     def on_end(self, ending: Ending) -> None:
         """Called once by the connection when it is over."""
-        if self._state is WebSocketState.CLOSED:
+        if self._state is CLOSED:
             return
-        lost = self._state is WebSocketState.CONNECTING or ending.code == WS_1006_ABNORMAL_CLOSURE
+        lost = self._state is CONNECTING or ending.code == WS_1006_ABNORMAL_CLOSURE
         self._state = after(self._state, WebSocketEvent.LOST if lost else WebSocketEvent.CLOSE)
         self.broken = ending.code in BROKEN_CODES and not self._closing
         self.close_code = ending.code
@@ -402,7 +401,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
 
     def call_when_closed(self, callback: Callable[[], None]) -> None:
         """Have `callback` called on the loop as soon as the connection is over; at once if it is already."""
-        if self._state is WebSocketState.CLOSED:
+        if self._state is CLOSED:
             callback()
         elif self._callbacks is None:
             self._callbacks = [callback]
@@ -417,15 +416,15 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
 
     @property
     def connecting(self) -> bool:
-        return self._state is WebSocketState.CONNECTING
+        return self._state is CONNECTING
 
     @property
     def connected(self) -> bool:
-        return self._state is WebSocketState.CONNECTED
+        return self._state is CONNECTED
 
     @property
     def closed(self) -> bool:
-        return self._state is WebSocketState.CLOSED
+        return self._state is CLOSED
 
     @property
     def extra(self) -> SimpleNamespace:
@@ -435,7 +434,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         return self._extra
 
     def _not_connecting(self, operation: str) -> Exception:
-        if self._state is WebSocketState.CONNECTED:
+        if self._state is CONNECTED:
             chosen = f" with subprotocol {self.subprotocol!r}" if self.subprotocol else ""
             return UsageError(f"cannot {operation}: the handshake was completed before{chosen}; use close()")
         if self.close_code is not None:
@@ -443,7 +442,7 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         return UsageError(f"cannot {operation}: the handshake was refused before")
 
     def _not_connected(self, operation: str) -> Exception:
-        if self._state is WebSocketState.CONNECTING:
+        if self._state is CONNECTING:
             return WebSocketNotConnected(operation)
         return WebSocketDisconnect(
             WS_1006_ABNORMAL_CLOSURE if self.close_code is None else self.close_code, self.close_reason or ""
@@ -459,8 +458,12 @@ async def _turn_of_others() -> int:
     return TURN_MESSAGES
 
 
-def _not_raw(data: object) -> EncodeError:
-    return EncodeError(
+def _is_text(data: object) -> bool:
+    if isinstance(data, str):
+        return True
+    if isinstance(data, _BINARY):
+        return False
+    raise EncodeError(
         f"this WebSocket sends str and bytes, got {type(data).__name__}; use send_json(), "
         "or annotate it as WebSocket[In, Out]"
     )
