@@ -314,6 +314,11 @@ class HTTPException(APIStarError):
 class BadRequest(HTTPException):
     default_status = 400
 
+    @classmethod
+    def of(cls, invalid: InvalidMessage) -> BadRequest:
+        """What is wrong with a body, and where, as members of the problem document."""
+        return cls({"detail": invalid.detail, "path": invalid.path})
+
 
 class Unauthorized(HTTPException):
     default_status = 401

@@ -124,11 +124,42 @@ def test_what_is_no_form_has_no_fields() -> None:
     assert post("/form", b"x", "multipart/form-data")[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("content", "path", "detail"),
+    [
+        (b"", "$", "$: malformed JSON: it is empty"),
+        (b'{"a":', "$", "$: malformed JSON: it ends early (byte 5)"),
+        (b"{'a': 1}", "$", "$: malformed JSON: object keys must be strings (byte 1)"),
+        (b'"\xff"', "$", "$: malformed JSON: invalid UTF-8 (byte 1)"),
+        ('"\u00e4"'.encode("utf-16"), "$", "$: malformed JSON: invalid character (byte 0)"),
+        (b"NaN", "$", "$: malformed JSON: invalid character (byte 0)"),
+        (b'{"a": {"b": 1, "b": 2}}', "$.a.b", "$.a.b: key is doubled"),
+        (b"[" * 900, "$", "$: malformed JSON: it ends early (byte 900)"),
+    ],
+)
+def test_json_that_is_none_is_a_400_with_its_place(content: bytes, path: str, detail: str) -> None:
+    with TestClient(app) as client:
+        answer = client.post("/text", content=content, headers={"content-type": "text/plain"})
+    problem = {"title": "Bad Request", "status": 400, "detail": detail, "path": path}
+    assert (answer.status_code, answer.json()) == (400, problem)
+
+
 def test_json_that_is_too_deep_is_a_400() -> None:
     deep = ASyncApp([Route("/", "POST", text)])
     with TestClient(deep) as client:
         answer = client.post("/", content=b"[" * 200_000)
-    assert (answer.status_code, answer.json()["detail"]) == (400, "the body is nested too deeply")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "$: malformed JSON: nested too deeply")
+
+
+def test_json_is_what_it_says_however_often_it_is_read() -> None:
+    async def twice(request: http.Request) -> Any:
+        first = await request.json()
+        assert await request.json() is first
+        return {"read": first}
+
+    values = [{"a": [1, 2.5, None, True]}, "text", 2**60, -(2**63), []]
+    with TestClient(ASyncApp([Route("/", "POST", twice)])) as client:
+        assert [client.post("/", json=value).json()["read"] for value in values] == values
 
 
 def test_chunks_are_the_handlers_to_count() -> None:

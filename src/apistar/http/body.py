@@ -82,7 +82,7 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
         try:
             return decode(body)
         except InvalidMessage as error:
-            raise BadRequest({"detail": error.detail, "path": error.path}) from None
+            raise BadRequest.of(error) from None
 
     return read
 

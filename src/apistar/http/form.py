@@ -115,8 +115,7 @@ def from_form(form: FormData, annotation: Any, lists: frozenset[str]) -> Any:
     try:
         return msgspec.convert(fields, annotation, strict=False, dec_hook=_convert)
     except msgspec.ValidationError as error:
-        invalid = fault(error, JSON, annotation, "")
-        raise BadRequest({"detail": invalid.detail, "path": invalid.path}) from None
+        raise BadRequest.of(fault(error, JSON, annotation, "")) from None
 
 
 def _convert(expected: type, value: Any) -> Any:

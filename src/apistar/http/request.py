@@ -4,7 +4,7 @@ The request as a handler gets it: Starlette's, whose `body()`, `json()` and `for
 What is declared (`http.Body[T]`, `http.FormData`) is read through here as well, so there is one way in. `stream()`
 hands chunks on as they come and keeps none: its reader bounds their sum.
 
-Sources: RFC 9110 §8.6 (Content-Length), §15.5.14 (413).
+Sources: RFC 9110 §8.6 (Content-Length), §15.5.1 (400), §15.5.14 (413); RFC 8259.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from ..exceptions import BadRequest, PayloadTooLarge
+from ..exceptions import BadRequest, InvalidMessage, PayloadTooLarge
 from ..limits import Limits
+from ..messages.json import JSON
 from ..types import Receive, Scope, Send
 from .form import MULTIPART, URLENCODED
 from .multipart import MAX_FILES, read_multipart
@@ -27,6 +28,7 @@ from .responses import closing
 if TYPE_CHECKING:
     from starlette._utils import AwaitableOrContextManager
 
+_from_json: Final = JSON.decoder(object)
 MAX_FIELDS: Final = 1000
 LENGTH_DIGITS: Final = 19
 """Of a Content-Length: 2^63 has so many. Python makes no `int` of more than 4,300 (CVE-2020-10735)."""
@@ -75,15 +77,17 @@ class LimitedRequest(Request):
 
     async def json(self) -> Any:
         """
-        Decode the body as JSON, as Starlette does.
+        Decode the body as JSON, whatever its content type, as `http.Body` does.
 
         Raises:
-            BadRequest: If it is nested so deeply that Python gives up.
+            BadRequest: If it is none, with the path to the fault.
         """
-        try:
-            return await super().json()
-        except RecursionError:
-            raise BadRequest("the body is nested too deeply") from None
+        if not hasattr(self, "_json"):
+            try:
+                self._json = _from_json(await self.body())
+            except InvalidMessage as error:
+                raise BadRequest.of(error) from None
+        return self._json
 
     def form(
         self, *, max_files: float = MAX_FILES, max_fields: float = MAX_FIELDS, max_part_size: int | None = None
