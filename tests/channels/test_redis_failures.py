@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from apistar.channels import Broker, History, Position, Publication, redis_subscription
+from apistar.channels import Broker, History, Position, Publication, subscription
 from apistar.exceptions import BrokerUnavailable
 from tests.channels.redis_server import RedisServer, redis_server
 from tests.contracts.brokers import Recorder
@@ -99,7 +99,7 @@ async def test_redis_that_is_killed_and_comes_back(server: RedisServer, kept: bo
 async def test_publish_fails_in_bounded_time_while_redis_hangs(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_subscription, "PING_INTERVAL_S", 0.2)
+    monkeypatch.setattr(subscription, "PING_INTERVAL_S", 0.2)
     async with connected(server) as (broker, seen):
         await broker.subscribe("t")
         server.pause()
@@ -203,7 +203,7 @@ class Stumbling(Recorder):
 async def test_task_that_somebody_ends_starts_again(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async with connected(server) as (broker, seen):
         await broker.subscribe("t")
-        [listening] = [task for task in asyncio.all_tasks() if task.get_name() == "apistar: Redis subscription"]
+        [listening] = [task for task in asyncio.all_tasks() if task.get_name() == "apistar: subscription"]
         listening.cancel()
         await until(lambda: seen.interruptions == ["interrupted", "resumed"], "it was subscribed again")
         await broker.publish("t", b"after")

@@ -1,10 +1,10 @@
 """
-The URL of a broker: what of it may be shown, and whether Redis' own client will read it as it was meant.
+The URL of a broker: what of it may be shown, and whether a technology's own client will read it as it was meant.
 
 A password with a "/", "?" or "#" that was not percent-encoded ends the part of the URL in which passwords are looked
 for. What comes before is then a host and a port to whoever connects, and stands in the errors of the operating system.
 
-Source: RFC 3986 §3.2; redis-py, `parse_url`.
+Source: RFC 3986 §3.2.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ def without_credentials(url: str) -> str:
     return f"{scheme}{colon}{place}{asked}{'&'.join(fields) if asked else ''}"
 
 
-def check_redis_url(url: str) -> None:
+def check_url(url: str, form: str) -> None:
     """
     Refuse a URL whose password would be taken for something else.
+
+    Args:
+        form: How such a URL is written, for the error.
 
     Raises:
         ConfigurationError: Without a word of the password.
@@ -48,7 +51,7 @@ def check_redis_url(url: str) -> None:
         sound = False
     if not sound:
         raise ConfigurationError(
-            f"broker {without_credentials(url)!r} is not understood: write redis://user:password@host:6379, and "
+            f"broker {without_credentials(url)!r} is not understood: write {form}, and "
             "percent-encode '/', '?', '#', '[' and '@' in user and password"
         )
 

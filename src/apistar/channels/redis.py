@@ -2,7 +2,7 @@
 A broker on Redis, or on what speaks like it (Valkey): publications reach every process, and outlive each of them.
 
 A process has two connections: commands go in rounds over one (`redis_commands.py`), the other listens
-(`redis_subscription.py`). Everything that must be one step is a script (`redis_scripts.py`).
+(`redis_line.py`). Everything that must be one step is a script (`redis_scripts.py`).
 
 What Redis itself may lose is lost here too: writes since the last fsync if its machine dies, writes that a replica had
 not seen when it was promoted. A topic whose position is lost begins a new epoch.
@@ -12,32 +12,25 @@ Sources: Redis' documentation of pub/sub and streams; redis-py 6 to 8.
 
 from __future__ import annotations
 
-import logging
 import math
-import secrets
 from collections.abc import Sequence
-from typing import Final
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ..exceptions import ConfigurationError
-from .broker import POSITION_TTL_S, TIMEOUT_S, Broker
-from .broker_url import check_redis_url
-from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, Publication
+from .broker import TIMEOUT_S
+from .broker_url import check_url, without_credentials
+from .records import IDEMPOTENCY_TTL_S, History, Page, Position, PresenceEvent, Publication
 from .redis_commands import RedisCommands, script_call
-from .redis_messages import parse, plain, position_of
+from .redis_line import RedisLine
+from .redis_messages import channel_of, parse, plain, position_of
 from .redis_scripts import ENTER, LEAVE, MEMBERS, PUBLISH, PUBLISH_ONCE, READ, SWEEP
-from .redis_subscription import RedisSubscription
-
-log: Final = logging.getLogger("apistar.channels")
-
-SEATS_TTL_S: Final = 3600.0
-"""How much longer than the last seat its keys live, so that somebody can announce who left."""
+from .remote import SEATS_TTL_S, RemoteBroker, new_epoch, position_ttl_s
 
 
-class RedisBroker(Broker):
+class RedisBroker(RemoteBroker):
     """
     One Redis.
 
@@ -46,48 +39,23 @@ class RedisBroker(Broker):
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        check_redis_url(url)
-        super().__init__(url, timeout_s=timeout_s)
-        self._commands = RedisCommands(_pool(url, timeout_s), self.url, timeout_s)
-        self._subscription = RedisSubscription(
-            _pool(url, timeout_s),
-            self.url,
-            timeout_s,
-            self._take,
-            lambda: self.listener.on_interrupted(),
-            lambda: self.listener.on_resumed(),
-        )
-        self._topics: dict[bytes, str] = {}
+        check_url(url, "redis://user:password@host:6379")
+        self._commands = RedisCommands(_pool(url, timeout_s), without_credentials(url), timeout_s)
+        self._listening = _pool(url, timeout_s)
+        super().__init__(url, timeout_s=timeout_s, commands=self._commands)
 
-    async def start(self) -> None:
-        try:
-            await self._commands.call("PING")
-        except BaseException:
-            await self.close()
-            raise
+    def line(self) -> RedisLine:
+        return RedisLine(self._listening)
+
+    def parse(self, message: bytes) -> Publication | PresenceEvent:
+        return parse(message)
+
+    async def probe(self) -> None:
+        await self._commands.call(("PING",))
 
     async def close(self) -> None:
-        await self._subscription.close()
-        await self._commands.close()
-        self._topics.clear()
-
-    def health(self) -> Health:
-        fault = self._subscription.fault or self._commands.fault
-        return Health(not fault, fault, self._subscription.restarts)
-
-    def _take(self, channel: bytes, message: bytes) -> None:
-        topic = self._topics.get(channel)
-        if topic is None:
-            return
-        try:
-            said = parse(message)
-        except ValueError as error:
-            log.warning("topic %r of %s: %s; it is dropped", topic, self.url, error)
-            return
-        if isinstance(said, Publication):
-            self.listener.on_publication(topic, said)
-        else:
-            self.listener.on_presence(topic, said)
+        await super().close()
+        await self._listening.disconnect()
 
     # Publications
 
@@ -100,49 +68,34 @@ class RedisBroker(Broker):
         idempotency_key: str | None = None,
         idempotency_ttl_s: float = IDEMPOTENCY_TTL_S,
     ) -> Position | None:
-        key = _key(topic)
+        key = channel_of(topic)
         once = [] if idempotency_key is None else [f"{key}:once:{idempotency_key}"]
         if history is not None:
             written = await self._commands.call(
-                *script_call(
+                script_call(
                     PUBLISH,
                     [f"{key}:position", f"{key}:log", *once],
                     [
-                        *(_epoch(), key, payload, history.size, _ms(history.ttl_s)),
-                        *(_position_ttl_ms(history), _ms(idempotency_ttl_s)),
+                        *(new_epoch(), key, payload, history.size, _ms(history.ttl_s)),
+                        *(_ms(position_ttl_s(history)), _ms(idempotency_ttl_s)),
                     ],
                 )
             )
             return position_of(written) if written else None  # the key stands for one without history
         if once:
-            await self._commands.call(*script_call(PUBLISH_ONCE, once, [key, plain(payload), _ms(idempotency_ttl_s)]))
+            await self._commands.call(script_call(PUBLISH_ONCE, once, [key, plain(payload), _ms(idempotency_ttl_s)]))
         else:
-            await self._commands.call("PUBLISH", key, plain(payload))
+            await self._commands.call(("PUBLISH", key, plain(payload)))
         return None
 
-    async def subscribe(self, topic: str) -> None:
-        channel = _key(topic).encode()
-        self._topics[channel] = topic
-        try:
-            await self._subscription.subscribe(channel)
-        except BaseException:
-            if not self._subscription.wants(channel):
-                self._topics.pop(channel, None)
-            raise
-
-    async def unsubscribe(self, topic: str) -> None:
-        channel = _key(topic).encode()
-        self._topics.pop(channel, None)
-        await self._subscription.unsubscribe(channel)
-
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
-        key = _key(topic)
+        key = channel_of(topic)
         epoch, offset, found = await self._commands.call(
-            *script_call(
+            script_call(
                 READ,
                 [f"{key}:position", f"{key}:log"],
                 [
-                    *(_epoch(), _position_ttl_ms(history)),
+                    *(new_epoch(), _ms(position_ttl_s(history))),
                     *(("", 0) if since is None else (since.epoch, since.offset)),
                     *(history.size, _ms(history.ttl_s)),
                 ],
@@ -155,7 +108,7 @@ class RedisBroker(Broker):
         return Page(Position(name, int(offset)), publications)
 
     async def positions(self, topics: Sequence[str]) -> list[Position | None]:
-        commands = [("HMGET", f"{_key(topic)}:position", "epoch", "offset") for topic in topics]
+        commands = [("HMGET", f"{channel_of(topic)}:position", "epoch", "offset") for topic in topics]
         return [
             None if epoch is None else Position(epoch.decode(), int(offset or 0))
             for epoch, offset in (await self._commands.call_all(commands) if commands else ())
@@ -167,24 +120,26 @@ class RedisBroker(Broker):
         if not members:
             return True
         arguments: list[str | bytes | int] = [
-            _key(topic),
+            channel_of(topic),
             seat,
             _ms(ttl_s),
             _ms(ttl_s + SEATS_TTL_S),
             max_members,
             *members,
         ]
-        return bool(await self._commands.call(*script_call(ENTER, _seats(topic), arguments)))
+        return bool(await self._commands.call(script_call(ENTER, _seats(topic), arguments)))
 
     async def leave(self, topic: str, member: str, seat: str, grace_s: float) -> None:
-        await self._commands.call(*script_call(LEAVE, _seats(topic), [_key(topic), f"{seat}:{member}", _ms(grace_s)]))
+        await self._commands.call(
+            script_call(LEAVE, _seats(topic), [channel_of(topic), f"{seat}:{member}", _ms(grace_s)])
+        )
 
     async def sweep(self, topics: Sequence[str]) -> None:
         if topics:
-            await self._commands.call_all([script_call(SWEEP, _seats(topic), [_key(topic)]) for topic in topics])
+            await self._commands.call_all([script_call(SWEEP, _seats(topic), [channel_of(topic)]) for topic in topics])
 
     async def members(self, topic: str) -> list[str]:
-        places = await self._commands.call(*script_call(MEMBERS, _seats(topic)[:1], []))
+        places = await self._commands.call(script_call(MEMBERS, _seats(topic)[:1], []))
         return sorted({place.decode().partition(":")[2] for place in places})
 
 
@@ -202,24 +157,9 @@ def _pool(url: str, timeout_s: float) -> ConnectionPool:
         raise ConfigurationError(f"broker: {error}") from None
 
 
-def _key(topic: str) -> str:
-    """The prefix of a topic's keys, and its channel; the braces make it one hash tag of a Redis Cluster."""
-    safe = topic.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
-    return f"apistar:{{{safe}}}"
-
-
 def _seats(topic: str) -> list[str]:
-    return [f"{_key(topic)}:seats", f"{_key(topic)}:present"]
-
-
-def _epoch() -> str:
-    return secrets.token_hex(8)
+    return [f"{channel_of(topic)}:seats", f"{channel_of(topic)}:present"]
 
 
 def _ms(duration_s: float) -> int:
     return math.ceil(duration_s * 1000)
-
-
-def _position_ttl_ms(history: History) -> int:
-    """A position outlives the log that it counts."""
-    return _ms(max(POSITION_TTL_S, history.ttl_s))

@@ -13,6 +13,17 @@ from __future__ import annotations
 from .records import Position, PresenceEvent, Publication
 
 
+def channel_of(topic: str) -> str:
+    """A topic's channel, and the prefix of its keys; the braces make it one hash tag of a Redis Cluster."""
+    safe = topic.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
+    return f"apistar:{{{safe}}}"
+
+
+def topic_of(channel: bytes) -> str:
+    """The way back."""
+    return channel[len("apistar:{") : -1].decode().replace("%7B", "{").replace("%7D", "}").replace("%25", "%")
+
+
 def plain(payload: bytes) -> bytes:
     """The message of a publication without history; Redis writes the others itself."""
     return b"P" + payload
