@@ -205,6 +205,19 @@ def test_room_knows_nothing_of(room: str, stranger: str) -> None:
     assert stranger not in ROOMS[room]
 
 
+def test_contract_of_brokers_knows_no_broker_and_not_who_listens() -> None:
+    """What `channels/broker.py` imports, and what that imports, never leads back to it."""
+    known, new = set[str](), {"channels.broker"}
+    while new:
+        known |= new
+        new = {
+            found.module.removeprefix("apistar.")
+            for found in all_imports()
+            if module_of(SOURCE / found.path) in new and found.module.startswith("apistar.channels.")
+        } - known
+    assert known == {f"channels.{name}" for name in ("broker", "broker_url", "records", "schemes")}
+
+
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
 def test_technology_is_imported_by_its_own_files_only(technology: str) -> None:
     allowed = TECHNOLOGIES[technology]

@@ -55,8 +55,7 @@ async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
     yield made
     for line in made.lines:
         line.mend()
-        if line.hub is not None:
-            await line.hub.stop()
+        await line.listener.stop()
 
 
 async def test_member_in_two_processes_leaves_with_the_last_one(network: Network) -> None:

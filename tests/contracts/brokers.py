@@ -39,6 +39,8 @@ class Recorder:
     def on_resumed(self) -> None:
         self.interruptions.append("resumed")
 
+    async def stop(self) -> None: ...
+
     def payloads(self, topic: str) -> list[bytes]:
         """What came on a topic, in order."""
         return [publication.payload for name, publication in self.publications if name == topic]

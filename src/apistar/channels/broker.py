@@ -41,14 +41,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Protocol, Self
 
-from ..exceptions import ConfigurationError
-from .broker_url import REDIS_SCHEMES, without_credentials
+from .broker_url import without_credentials
 from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, PresenceEvent, Publication
-
-if TYPE_CHECKING:
-    from .hub import Hub
+from .schemes import broker_class
 
 CHECK_INTERVAL_S: Final = 20.0
 """Between two looks at the position of a topic that is quiet; with the time for an answer, a gap shows within 25 s."""
@@ -74,6 +71,9 @@ class Listener(Protocol):
     def on_resumed(self) -> None:
         """Every topic is subscribed again; what was published in between did not come."""
 
+    async def stop(self) -> None:
+        """The broker's `async with` ends: end what uses the broker, which is closed after it."""
+
 
 class Nobody:
     """The listener of a broker that only publishes."""
@@ -82,6 +82,7 @@ class Nobody:
     def on_presence(self, topic: str, event: PresenceEvent) -> None: ...
     def on_interrupted(self) -> None: ...
     def on_resumed(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class Broker(ABC):
@@ -93,7 +94,6 @@ class Broker(ABC):
         listener: Set once, before the first `subscribe()`.
         timeout_s: For one answer.
         local: Whether it reaches this process only.
-        hub: The listener, where it is the hub of this process.
     """
 
     local: ClassVar[bool] = False
@@ -102,7 +102,6 @@ class Broker(ABC):
         self.url = without_credentials(url)
         self.timeout_s = timeout_s
         self.listener: Listener = Nobody()
-        self.hub: Hub | None = None
 
     @staticmethod
     def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> Broker:
@@ -115,19 +114,9 @@ class Broker(ABC):
         Raises:
             ConfigurationError: If no broker has that scheme, or its extra is not installed.
         """
-        scheme = url.partition(":")[0].lower()
-        if scheme == "memory":
-            from .memory import MemoryBroker
-
-            return MemoryBroker(url, timeout_s=timeout_s)
-        if scheme in REDIS_SCHEMES:
-            try:
-                from .redis import RedisBroker
-            except ImportError:
-                raise ConfigurationError(f"broker {scheme}:// needs redis-py: pip install 'apistar[redis]'") from None
-
-            return RedisBroker(url, timeout_s=timeout_s)
-        raise ConfigurationError(f"no broker for {without_credentials(url)!r}; use memory:// or redis://host:6379")
+        found = broker_class(url)
+        assert issubclass(found, Broker)
+        return found(url, timeout_s=timeout_s)
 
     @abstractmethod
     async def start(self) -> None:
@@ -239,7 +228,7 @@ class Broker(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.hub is not None:
-            await self.hub.stop()
-        else:
+        try:
+            await self.listener.stop()
+        finally:
             await self.close()

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError
 
-REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
-
 
 def without_credentials(url: str) -> str:
     """

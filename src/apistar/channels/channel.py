@@ -247,7 +247,7 @@ def hub_of(home: Broker | Hub | HasHub) -> Hub:
     if isinstance(home, Hub):
         return home
     if isinstance(home, Broker):
-        return home.hub if home.hub is not None else Hub(home)
+        return home.listener if isinstance(home.listener, Hub) else Hub(home)
     return home.hub
 
 

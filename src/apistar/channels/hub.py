@@ -71,7 +71,6 @@ class Hub:
         self._shortest_ttl_s = Presence().ttl_s
         self._sooner = asyncio.Event()
         broker.listener = self
-        broker.hub = self
 
     # Life
 
