@@ -13,6 +13,7 @@ import pytest
 
 from apistar.limits import Limits
 from apistar.transports.frames import lone_pong
+from apistar.transports.incoming import DEFLATED_SLICE_BYTES
 from apistar.transports.native import NativeTransport
 from apistar.transports.picows_connection import Parser
 from tests.transports.wire import Client, Owner, echo, frame, pair, until
@@ -105,6 +106,37 @@ async def test_half_a_frame_behind_the_pong_is_not_lost(cut: int) -> None:
         assert await message_of(client) == (0x82, b"x" * 3_000)
 
 
+async def test_half_a_frame_in_the_next_slice_behind_the_pong_is_not_lost() -> None:
+    """A client that compresses is parsed slice by slice; here the pong ends one."""
+    whole = frame(0x82, b"x" * 3_000)
+    limits = Limits(compression=True).over(PINGED_SOON)
+    async with pair(limits, offers=[b"permessage-deflate"]) as (native, _, client):
+        _, pong = await client.read_frame()
+        message = bytes(DEFLATED_SLICE_BYTES - len(frame(0x8A, pong)) - len(frame(0x82, bytes(1000))) + 1000)
+        slice_ = frame(0x82, message) + frame(0x8A, pong)
+        assert len(slice_) == DEFLATED_SLICE_BYTES
+        client.send(slice_ + whole[:500])
+        assert await native.receive() == message
+        await until(lambda: native.round_trip_s is not None, "the pong is there")
+        client.send(whole[500:])
+        assert await native.receive() == b"x" * 3_000
+
+
+async def test_client_that_answers_a_ping_and_reads_nothing_is_pinged_on_when_it_has_read() -> None:
+    limits = Limits(outbox_bytes=10_000_000).over(PINGED_SOON)
+    async with pair(limits, receive_buffer_bytes=4096) as (native, _, client):
+        assert native.send(b"first", False) is None
+        assert await client.read_frame() == (0x82, b"first")
+        first, pong = await client.read_frame()
+        assert first == 0x89
+        while native.waiting_bytes < 500_000:
+            assert native.send(bytes(50_000), False) is None
+        client.send(frame(0x8A, pong))
+        await until(lambda: native.round_trip_s is not None, "the pong is there")
+        while (await client.read_frame())[0] == 0x82:
+            pass
+
+
 async def test_fragments_of_a_message_with_a_pong_between_them_are_one_message() -> None:
     async with echoing(PINGED_SOON) as (_, _, client):
         client.send(frame(0x02, b"one "))
@@ -131,6 +163,24 @@ async def test_connection_that_only_answers_pings_has_no_parser() -> None:
             assert native._parser is None
             client.send(frame(0x8A, payload))
         await until(lambda: native.round_trip_s is not None, "the pong counts")
+
+
+@pytest.mark.parametrize("rested", [False, True])
+async def test_what_we_send_to_a_silent_client_is_no_sign_of_its_life(rested: bool) -> None:
+    """The parser that a message of ours brings is none either: the ping before it is the last one."""
+    async with pair(Limits(ping_interval_s=0.05, ping_timeout_s=0.5)) as (native, owner, client):
+        if rested:
+            assert native.send(b"first", False) is None
+            assert await client.read_frame() == (0x82, b"first")
+            await answer_a_ping(client)
+            await rests(native)
+        assert (await client.read_frame())[0] == 0x89
+        assert native._parser is None
+        assert native.send(b"second", False) is None
+        assert await client.read_frame() == (0x82, b"second")
+        assert await client.read_frame() == (0x88, b"\x03\xf3keepalive ping timeout")
+        await until(lambda: owner.released == 1, "the client counts as lost")
+        assert [ending.code for ending in owner.endings] == [1006]
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,8 @@ class NativeTransport(Closing):
 
     def _progress(self) -> tuple[object, object]:
         """Changes when bytes of a frame come that is not whole yet, or when the peer takes what we wrote."""
-        received = room_bytes(self._parser) if self._parser is not None else 0
+        parser = self._parser
+        received = parser.room_bytes - room_bytes(parser) if parser is not None else 0  # an empty parser is like none
         return received, self._backlog.progress if self._backlog is not None else None
 
     def _answer_ping(self, payload: bytes) -> None:
