@@ -19,7 +19,7 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
-from types import CoroutineType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any, NoReturn, Protocol
 
 
@@ -101,8 +101,28 @@ class Driven(Coroutine[Any, Any, None]):
             self._place.driven = self
         return waits_for
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._coroutine, name)  # cr_frame, __qualname__ and their like
+    # What a task's repr and stack ask of it. No `__getattr__`: a class that has one loses the interpreter's fast way to
+    # its attributes, which go_on() takes with every message.
+
+    @property
+    def __name__(self) -> str:
+        return self._coroutine.__qualname__  # under its own name it would be the class's
+
+    @property
+    def cr_code(self) -> CodeType:
+        return self._coroutine.cr_code
+
+    @property
+    def cr_frame(self) -> FrameType | None:
+        return self._coroutine.cr_frame
+
+    @property
+    def cr_running(self) -> bool:
+        return self._coroutine.cr_running
+
+    @property
+    def cr_await(self) -> object:
+        return self._coroutine.cr_await
 
 
 def _raised_below(error: BaseException) -> bool:

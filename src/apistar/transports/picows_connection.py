@@ -93,7 +93,7 @@ class Parser(WSProtocol):  # type: ignore[misc]
         picows offers all of the room behind a frame that is not whole yet, as much as the frame again, and parses at
         once whatever came: after a frame of 1 MiB that could be 170,000 empty ones.
         """
-        room: memoryview = WSProtocol.get_buffer(self, sizehint)
+        room: memoryview = _get_buffer(self, sizehint)
         return room if len(room) <= READ_BYTES else room[:READ_BYTES]
 
     def eof_received(self) -> bool | None:
@@ -132,7 +132,7 @@ def open_parser(tcp: asyncio.Transport, listener: Listener, max_frame_bytes: int
 
 def room_bytes(parser: Parser) -> int:
     """How much a parser could take now: less while it holds a part of a frame, twice as much each time it has grown."""
-    return len(WSProtocol.get_buffer(parser, -1))
+    return len(_get_buffer(parser, -1))
 
 
 def close_parser(parser: Parser) -> None:
@@ -269,6 +269,7 @@ class _Switched:
 
 
 _SWITCHED: Final = _Switched()
+_get_buffer: Final = WSProtocol.get_buffer
 _PING_STRATEGY: Final = picows.WSAutoPingStrategy.PING_WHEN_IDLE
 _REQUEST: Final = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"

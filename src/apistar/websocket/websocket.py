@@ -49,9 +49,12 @@ else:
     In = TypeVar("In")
     Out = TypeVar("Out")
 
-TURN_MESSAGES: Final = 64
-"""Sent by one handler before others have their turn: one that only sends would never hear that its client is gone."""
+TURN_MESSAGES: Final = 256
+"""
+Sent by one handler before others have their turn: one that only sends would never hear that its client is gone.
 
+A millisecond of short messages; to give up a turn costs as much as one of them.
+"""
 _decode_json: Final = JSON.decoder(Any)
 _BINARY: Final = (bytes, bytearray, memoryview)
 
