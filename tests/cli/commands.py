@@ -19,6 +19,12 @@ from typing import IO, Final
 WAIT_S: Final = 20.0
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process had so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+
 class Command:
     """A command that runs; `output` is what it printed so far, both streams as they came."""
 

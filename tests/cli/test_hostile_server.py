@@ -17,12 +17,12 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from apistar.cli.lines import piped_lines
+from tests.cli.commands import peak_bytes
 
 pytestmark = [
     pytest.mark.integration,
@@ -57,8 +57,7 @@ class Talk:
 
     def peak_bytes(self) -> int:
         """The most memory that the client had so far."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+        return peak_bytes(self.process.pid)
 
     def head(self, connection: socket.socket) -> bytes:
         received = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -21,14 +22,17 @@ from typing import Final
 
 import pytest
 from click.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from apistar.cli import main
+from tests.cli.commands import peak_bytes
 
 pytestmark = [pytest.mark.integration]
 
 WAIT_S: Final = 20.0
+MIB: Final = 1 << 20
 TIME: Final = re.compile(r"^\d\d:\d\d:\d\d\.\d\d\d ", re.MULTILINE)
 
 
@@ -349,6 +353,18 @@ class Terminal:
         """Without the sequences that move the cursor and colour."""
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.screen)
 
+    def read(self, least_bytes: int) -> bytes:
+        """What it writes next, until there is so much of it, or it has ended."""
+        written = bytearray()
+        with contextlib.suppress(OSError):
+            while len(written) < least_bytes:
+                written += os.read(self._terminal, 4096)
+        return bytes(written)
+
+    def peak_bytes(self) -> int:
+        """The most memory that it had so far."""
+        return peak_bytes(self._child)
+
     def type(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
 
@@ -404,3 +420,27 @@ def test_mistyped_command_is_told_and_the_connection_goes_on() -> None:
         terminal.type("\x04")
         terminal.wait_for("closed by this client", seen)
         assert terminal.end() == 0
+
+
+def test_flood_waits_until_the_terminal_has_shown_it() -> None:
+    ended = threading.Event()
+
+    def flood(connection: ServerConnection) -> None:
+        connection.recv(WAIT_S)
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while not ended.is_set():
+                connection.send(os.urandom(500).hex())
+
+    with server(flood) as url:
+        terminal = Terminal(url)
+        seen = terminal.wait_for("ctrl-d ends")
+        terminal.type("begin\r")
+        terminal.wait_for(r"◂ text    \w{1000}\s", seen)
+        before = terminal.peak_bytes()
+        shown = terminal.read(8 * MIB)
+        grown = terminal.peak_bytes() - before
+        ended.set()
+        terminal.read(sys.maxsize)
+        terminal.end()
+    assert shown.count(b"text") > 5000
+    assert grown < 5 * MIB, f"{grown / MIB:.1f} MiB"

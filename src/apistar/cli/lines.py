@@ -1,7 +1,7 @@
 """
 Lines as they are typed or piped in, one by one, without stopping the event loop.
 
-In a terminal the line that is being typed stays below what is printed meanwhile; prompt-toolkit draws it.
+In a terminal the line that is being typed stays below what is printed meanwhile (`screen.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.patch_stdout import patch_stdout
 
 PROMPT: Final = "▸ "
 CHUNK_BYTES: Final = 65536
@@ -25,13 +24,12 @@ AHEAD: Final = 4
 async def typed_lines() -> AsyncIterator[str]:
     """From a terminal; ends with ctrl-d or ctrl-c. Up and down go through what was typed."""
     session: PromptSession[str] = PromptSession(erase_when_done=True)
-    with patch_stdout(raw=True):
-        while True:
-            try:
-                line = await session.prompt_async(PROMPT)
-            except (EOFError, KeyboardInterrupt):
-                return
-            yield line
+    while True:
+        try:
+            line = await session.prompt_async(PROMPT)
+        except (EOFError, KeyboardInterrupt):
+            return
+        yield line
 
 
 async def piped_lines(descriptor: int = 0) -> AsyncIterator[str]:

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from .endings import Ending
 from .lines import piped_lines, typed_lines
+from .screen import Screen, screen
 from .slash_commands import HELP, Close, Help, Message, Ping, understood
 from .transcript import Transcript
 
@@ -38,9 +39,17 @@ class Session:
         self.failed = False
         self._heard = asyncio.Event()
         self._pings: set[asyncio.Task[None]] = set()
+        self._screen: Screen | None = None
 
     async def run(self) -> None:
         """Talk until one side closes."""
+        if not self._terminal:
+            await self._run()
+            return
+        async with screen() as self._screen:
+            await self._run()
+
+    async def _run(self) -> None:
         stop = asyncio.Event()
         if not self._terminal:
             with contextlib.suppress(NotImplementedError):
@@ -66,6 +75,8 @@ class Session:
             while True:
                 self._transcript.received(await self._connection.recv())
                 self._heard.set()
+                if self._screen is not None:
+                    await self._screen.wait_for_room()
 
     async def _settle(self, *over: asyncio.Task[Any]) -> None:
         """Wait until nothing came for a time."""
