@@ -76,7 +76,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "prometheus_client": ("server/metrics.py",),
     "httpx": ("testing/*.py",),
     "websockets": ("cli/client.py", "cli/handshake.py", "cli/session.py", "cli/ws.py"),
-    "prompt_toolkit": ("cli/lines.py",),
+    "prompt_toolkit": ("cli/lines.py", "cli/screen.py"),
     "jinja2": (),
     "pydantic": ("messages/models.py", "messages/description.py", "messages/fault.py"),
     "python_multipart": ("http/multipart.py",),
