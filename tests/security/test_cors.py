@@ -104,13 +104,22 @@ def test_credentials_for_every_origin_are_found_on_start_up(options: dict[str, A
         ("page.example", "must be scheme and host as a browser sends it"),
         ("https://*.page.example", "must be scheme and host as a browser sends it"),
         ("null", "must be scheme and host as a browser sends it"),
+        ("http://[::1", "must be scheme and host as a browser sends it"),
+        ("http://user@page.example", "must be scheme and host as a browser sends it"),
+        ("https://page.example:", "must be scheme and host as a browser sends it"),
+        ("https://page .example", "must be scheme and host as a browser sends it"),
+        ("https://bücher.example", "must be scheme and host as a browser sends it"),
+        (None, "must be scheme and host as a browser sends it"),
         ("https://Page.example", f"never comes; a browser sends '{PAGE}'"),
         (f"{PAGE}:443", f"never comes; a browser sends '{PAGE}'"),
     ],
 )
-def test_origin_that_no_browser_sends_is_found_on_start_up(wrong: str, said: str) -> None:
+def test_origin_that_no_browser_sends_is_found_on_start_up(wrong: str | None, said: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         app_with(allow_origins=[wrong])
+    if "must be" in said:
+        with pytest.raises(ConfigurationError, match=re.escape(f"allowed origin {wrong!r} {said}")):
+            ASyncApp([], allowed_origins=[wrong])  # type: ignore[list-item]  # None: a variable that is not set
 
 
 def test_one_string_is_no_list_of_origins() -> None:

@@ -16,9 +16,9 @@ Sources: RFC 6455 §4.2.2 and §10.2, RFC 6454.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError, Forbidden
 from ..types import Scope
@@ -28,6 +28,11 @@ logger = logging.getLogger("apistar")
 
 QUOTED_LIMIT: Final = 200
 """Characters of a header that the log repeats."""
+
+_ORIGIN: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+)
+"""RFC 6454 §6.2; a browser sends a host of other letters in its ASCII form (`xn--…`)."""
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
@@ -63,16 +68,17 @@ class OriginCheck:
         raise Forbidden(detail)
 
 
-def origin_of(origin: str) -> str:
+def origin_of(origin: object) -> str:
     """
     An origin of a list as browsers send it: in lower case, without a port that its scheme has anyway.
+
+    Args:
+        origin: As it was configured; `None` where it came from a variable that is not set.
 
     Raises:
         ConfigurationError: If it is more or less than scheme, host and port, or a pattern.
     """
-    parts = urlsplit(origin)
-    more = parts.path or parts.query or parts.fragment or "@" in parts.netloc or "*" in parts.netloc
-    if not parts.scheme or not parts.netloc or more:
+    if not isinstance(origin, str) or _ORIGIN.fullmatch(origin) is None:
         raise ConfigurationError(
             f"allowed origin {origin!r} must be scheme and host as a browser sends it, such as 'https://example.com' "
             "or 'http://localhost:3000'"
