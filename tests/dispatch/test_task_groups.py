@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from apistar import ASyncApp, Component, Route, TestClient, WebSocket
+from apistar import ASyncApp, Component, Route, TestClient, WebSocket, http
 from apistar.components.websocket import ConnectionTasks
-from apistar.exceptions import Forbidden, WebSocketProtocolError
+from apistar.exceptions import BrokerUnavailable, Forbidden, WebSocketProtocolError
 from apistar.testing import WebSocketDenied
+from apistar.types import Event
 
 
 class Say(msgspec.Struct):
@@ -127,6 +128,7 @@ def test_http_handler_with_tasks_answers_and_fails_as_without() -> None:
     ("error", "code", "reason", "level"),
     [
         (ValueError("boom"), 1011, "", "ERROR"),
+        (BrokerUnavailable("boom"), 1013, "", "ERROR"),
         (Forbidden("no"), 4403, "Forbidden", "INFO"),
         (WebSocketProtocolError("wrong", 4001), 4001, "wrong", "INFO"),
     ],
@@ -209,7 +211,9 @@ def test_reader_and_writer_in_a_group_of_their_own_end_with_the_client(caplog: p
     assert levels(caplog) == []
 
 
-@pytest.mark.parametrize(("error", "status"), [(ValueError("boom"), 500), (Forbidden("no"), 403)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("boom"), 500), (BrokerUnavailable("boom"), 503), (Forbidden("no"), 403)]
+)
 @pytest.mark.parametrize("own", [False, True], ids=["injected", "own"])
 def test_task_of_an_http_handler_that_fails_is_answered_as_the_handler_would(
     caplog: pytest.LogCaptureFixture, own: bool, error: Exception, status: int
@@ -227,7 +231,33 @@ def test_task_of_an_http_handler_that_fails_is_answered_as_the_handler_would(
         answer = client.get("/")
     assert answer.status_code == status
     assert "boom" not in answer.text
-    assert levels(caplog) == (["ERROR"] if status == 500 else [])
+    assert levels(caplog) == (["ERROR"] if status >= 500 else [])
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["injected", "own"])
+async def test_client_that_leaves_while_a_task_reads_its_body_is_no_fault(
+    caplog: pytest.LogCaptureFixture, own: bool
+) -> None:
+    async def injected(request: http.Request, tasks: asyncio.TaskGroup) -> None:
+        tasks.create_task(request.body())
+        await asyncio.Event().wait()
+
+    async def own_group(request: http.Request) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(request.body())
+
+    sent: list[Event] = []
+    events: list[Event] = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Event:
+        return events.pop(0)
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+    await ASyncApp([Route("/", "POST", own_group if own else injected)])(scope, receive, send)
+    assert (sent, levels(caplog)) == ([], [])
 
 
 async def test_task_that_is_created_after_the_connection_is_over_is_cancelled() -> None:

@@ -8,11 +8,15 @@ import asyncio
 from collections.abc import Iterator
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
-from ..exceptions import HTTPException, WebSocketDisconnect, WebSocketProtocolError
+from ..exceptions import BrokerUnavailable, HTTPException, WebSocketDisconnect, WebSocketProtocolError
 from ..injector import Resolution
 
-ANSWERS = (HTTPException, StarletteHTTPException, WebSocketProtocolError)
+ENDINGS = (WebSocketDisconnect, ClientDisconnect)
+"""Exceptions that say that the peer has left."""
+
+ANSWERS = (HTTPException, StarletteHTTPException, WebSocketProtocolError, BrokerUnavailable)
 """Exceptions that say what the peer gets."""
 
 
@@ -24,7 +28,7 @@ def plain(error: BaseException) -> BaseException:
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = list(_leaves(error))
-    faults = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)]
+    faults = [leaf for leaf in leaves if not isinstance(leaf, ENDINGS)]
     if not faults:
         return leaves[0]
     return faults[0] if all(isinstance(fault, ANSWERS) for fault in faults) else error
