@@ -44,6 +44,7 @@ from .messages import JSON, MSGPACK
 from .observer import Observer, guarded
 from .routing import Include, Mount, Route, RouteKind, Router, table, unclaimed
 from .security import Admission, HostCheck, OriginCheck
+from .transports.addresses import number_ports
 from .transports.selection import transport_of
 from .types import ASGIApp, Receive, Scope, Send
 from .websocket import WebSocket, status
@@ -171,6 +172,7 @@ class ASyncApp:
             return
         if not self.injector.started:
             await self._lifespan.ensure_started()
+        number_ports(scope)
         if self._lifespan.state:
             scope["state"] = {**scope.get("state", {}), **self._lifespan.state}
         await self._stack(scope, receive, send)

@@ -89,7 +89,7 @@ async def handshake(ws: WebSocket, room: str, number: int, scope: Scope) -> None
             "x-token": ws.headers.get("x-token"),
             "origin": ws.headers.get("origin"),
             "offered": ws.subprotocols,
-            "client": ws.client is not None and ws.client.host,
+            "client": ws.client,
             "denial": "websocket.http.response" in (scope.get("extensions") or {}),
         }
     )
@@ -213,6 +213,10 @@ async def hello(name: str = "you") -> dict[str, str]:
     return {"hello": name}
 
 
+async def addresses(scope: Scope) -> dict[str, Any]:
+    return {end: scope[end] for end in ("client", "server")}
+
+
 async def order(item: http.Body[Say]) -> Say:
     return item
 
@@ -248,6 +252,7 @@ app = ASyncApp(
         Route("/hello", handler=hello),
         Route("/hello/{name}", handler=hello, name="hello_by_path"),
         Route("/order", "POST", order),
+        Route("/addresses", handler=addresses),
         Route("/tokened", handler=tokened),
         Route("/fails-http", handler=fails_http),
         Route("/answers-with", handler=answers_with),

@@ -107,6 +107,14 @@ def test_http_is_served(server: Server) -> None:
         assert client.get("/ws/echo").status_code == 426
 
 
+def test_addresses_have_their_ports_as_numbers(server: Server) -> None:
+    with httpx.Client(base_url=f"http://{server.address}") as client:
+        ends = client.get("/addresses").json()
+    assert ends["server"] == ["127.0.0.1", server.port]
+    assert ends["client"] == ["127.0.0.1", ends["client"][1]]
+    assert type(ends["client"][1]) is int
+
+
 # Python's `websockets`
 
 
@@ -153,7 +161,10 @@ def test_websockets_agrees_on_a_subprotocol(server: Server) -> None:
 def test_handler_sees_the_handshake(server: Server) -> None:
     headers = {"Cookie": "a=b; c=d", "X-Token": "t"}
     with connect(url(server, "/handshake/Zo%C3%AB/3?q=%C3%A4"), additional_headers=headers) as client:
-        assert json.loads(client.recv(timeout=WAIT_S)) == {
+        seen = json.loads(client.recv(timeout=WAIT_S))
+        host, port = seen.pop("client")
+        assert (host, type(port)) == ("127.0.0.1", int)
+        assert seen == {
             "room": "Zoë",
             "number": 3,
             "query": {"q": "ä"},
@@ -161,7 +172,6 @@ def test_handler_sees_the_handshake(server: Server) -> None:
             "x-token": "t",
             "origin": None,
             "offered": [],
-            "client": "127.0.0.1",
             "denial": True,
         }
 
