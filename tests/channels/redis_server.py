@@ -27,21 +27,22 @@ class RedisServer:
     One Redis, which keeps each write on disk (`appendfsync always`), so that a kill loses nothing.
 
     Attributes:
-        url: For clients; the port stays the same over restarts.
+        port: The same over restarts.
+        url: For clients.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
         self._options = options
-        self._port = free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis://127.0.0.1:{self._port}"
+        self.url = f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start it with the data that is in its folder; returns when it answers."""
         self._process = subprocess.Popen(
             [
-                "redis-server", "--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder),
+                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder),
                 "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
                 "--logfile", str(self._folder / "redis.log"), *self._options,
             ],
@@ -84,7 +85,7 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """A client of the test's own."""
-        return redis.Redis(port=self._port, socket_timeout=START_TIMEOUT_S)
+        return redis.Redis(port=self.port, socket_timeout=START_TIMEOUT_S)
 
     def kick(self, kind: str) -> None:
         """Close the connections of a kind (`pubsub`, `normal`) from the server's side."""

@@ -1,22 +1,26 @@
 """
 Sockets and a network in memory, for tests of what a hub does when things go wrong.
 
-`Network` is one engine with several processes on it. Each has a `Line`, a broker whose connection can be cut and
-mended, and which can lose deliveries without a word. What an engine does right is `MemoryBroker`'s business.
+`Network` is one engine with several processes on it; it can lose its data, or come back with older ones. Each process
+has a `Line`, a broker whose connection can be cut and mended, and which can lose deliveries without a word. What an
+engine does right is `MemoryBroker`'s business.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from msgspec import structs
 from starlette.requests import HTTPConnection
 
 from apistar import WebSocket
 from apistar.channels import Broker, Health, History, Hub, MemoryBroker, Page, Position, PresenceEvent, Publication
 from apistar.channels.broker import Listener
+from apistar.channels.memory import _Record
 from apistar.exceptions import BrokerUnavailable, WebSocketDisconnect
 from apistar.limits import Limits
 from apistar.observer import Observer
@@ -111,13 +115,61 @@ async def socket() -> tuple[WebSocket[Any, Any], FakeTransport]:
     return websocket, transport
 
 
-class Network:
-    """An engine, and who is connected to it."""
+class Record(_Record):
+    """
+    A topic of an engine that may come back with older data.
+
+    Attributes:
+        tags: By offset.
+    """
+
+    __slots__ = ("tags",)
 
     def __init__(self) -> None:
-        self.engine = MemoryBroker()
+        super().__init__()
+        self.tags = [""]
+
+    @property
+    def position(self) -> Position:
+        return structs.replace(super().position, tag=self.tags[self._offset])
+
+    def append(self, payload: bytes, history: History, now: float) -> Publication:
+        self.tags.append(secrets.token_hex(4))
+        publication = structs.replace(super().append(payload, history, now), previous=self.tags[-2])
+        assert self._entries is not None
+        made, ends, _ = self._entries.pop()
+        self._entries.append((made, ends, publication))
+        return publication
+
+    def rewind(self, publications: int) -> None:
+        self._offset = max(0, self._offset - publications)
+        del self.tags[self._offset + 1 :]
+        for _ in range(min(publications, len(self._entries or ()))):
+            assert self._entries is not None
+            self._entries.pop()
+
+
+class Engine(MemoryBroker):
+    """One that has such topics."""
+
+    def _record(self, topic: str) -> _Record:
+        self._records.setdefault(topic, Record())
+        return super()._record(topic)
+
+
+class Network:
+    """
+    An engine, and who is connected to it.
+
+    Attributes:
+        watch: Called with each publication before anybody else is.
+    """
+
+    def __init__(self) -> None:
+        self.engine = Engine()
         self.engine.listener = self
         self.lines: list[Line] = []
+        self.watch: Callable[[str, Publication], None] = lambda topic, publication: None
 
     def process(self) -> tuple[Line, Hub]:
         line = Line(self)
@@ -132,13 +184,11 @@ class Network:
     def rewind(self, topic: str, publications: int) -> None:
         """The engine comes back with older data: the newest publications are gone, its epoch is the same."""
         record = self.engine._records.get(topic)
-        if record is not None:
-            record._offset = max(0, record._offset - publications)
-            for _ in range(min(publications, len(record._entries or ()))):
-                assert record._entries is not None
-                record._entries.pop()
+        if isinstance(record, Record):
+            record.rewind(publications)
 
     def on_publication(self, topic: str, publication: Publication) -> None:
+        self.watch(topic, publication)
         for line in self.lines:
             line.arrive(topic, publication)
 

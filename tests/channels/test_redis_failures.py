@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from apistar.channels import Broker, History, Position, Publication, subscription
+from apistar.channels import Broker, History, Publication, subscription
 from apistar.exceptions import BrokerUnavailable
 from tests.channels.redis_server import RedisServer, redis_server
-from tests.contracts.brokers import Recorder
+from tests.contracts.brokers import Recorder, place
 from tests.transports.wire import until
 
 pytestmark = pytest.mark.requires("redis")
@@ -88,8 +88,8 @@ async def test_redis_that_is_killed_and_comes_back(server: RedisServer, kept: bo
         await until(lambda: seen.payloads("t")[-1:] == [b"after"], "publications come again")
         page = await broker.read("t", HISTORY, before)
         if kept:
-            assert after == Position(before.epoch, 2)
-            assert page.publications == (Publication(b"after", after),)
+            assert place(after) == (before.epoch, 2)
+            assert page.publications == (Publication(b"after", after, before.tag),)
             assert page.continues(before)
         else:
             assert after.epoch != before.epoch
@@ -133,7 +133,7 @@ async def test_connection_that_is_cut_is_made_again(server: RedisServer, kind: s
         if kind == "pubsub":
             await until(lambda: seen.interruptions == ["interrupted", "resumed"], "it was subscribed again")
         await available(broker)
-        assert await broker.publish("t", b"2", HISTORY) == Position(first.epoch, 2)
+        assert place(await broker.publish("t", b"2", HISTORY)) == (first.epoch, 2)
         await until(lambda: seen.payloads("t")[-1:] == [b"2"], "publications come")
 
 
@@ -154,7 +154,7 @@ async def test_redis_that_forgets_its_scripts_is_taught_again(server: RedisServe
         with server.client() as client:
             client.script_flush()
         assert first is not None
-        assert await broker.publish("t", b"2", HISTORY) == Position(first.epoch, 2)
+        assert place(await broker.publish("t", b"2", HISTORY)) == (first.epoch, 2)
 
 
 async def test_redis_that_refuses_to_write_is_unavailable(server: RedisServer) -> None:

@@ -4,6 +4,8 @@ One topic's stream by itself: what is passed on, what is read again, and what is
 
 from __future__ import annotations
 
+import pytest
+
 from apistar.channels.records import Page, Position, Publication
 from apistar.channels.stream import KEPT, Stream
 
@@ -24,20 +26,25 @@ class Owner:
         self.told.append("read again")
 
 
-def numbered(offset: int, epoch: str = "a") -> Publication:
-    return Publication(str(offset).encode(), Position(epoch, offset))
+def numbered(offset: int, epoch: str = "a", life: str = "") -> Publication:
+    """A publication, tagged where its engine has several lives; they share what was before offset 3."""
+    return Publication(str(offset).encode(), Position(epoch, offset, tag(offset, life)), tag(offset - 1, life))
 
 
-def page(offset: int, *offsets: int, epoch: str = "a") -> Page:
-    return Page(Position(epoch, offset), tuple(numbered(one, epoch) for one in offsets))
+def tag(offset: int, life: str) -> str:
+    return life and f"{life if offset > 2 else 'both'}{offset}"
 
 
-def following(offset: int) -> tuple[Stream, Owner]:
+def page(offset: int, *offsets: int, epoch: str = "a", life: str = "") -> Page:
+    return Page(Position(epoch, offset, tag(offset, life)), tuple(numbered(one, epoch, life) for one in offsets))
+
+
+def following(offset: int, life: str = "") -> tuple[Stream, Owner]:
     """A stream with history that has passed on everything up to an offset."""
     owner = Owner()
     stream = Stream(owner)
     stream.numbered = True
-    stream.reading_done(page(offset))
+    stream.reading_done(page(offset, life=life))
     return stream, owner
 
 
@@ -100,6 +107,45 @@ def test_stream_whose_broker_came_back_with_older_data_is_lost() -> None:
     stream.reading_done(page(2))
     assert owner.told == ["read again", "lost"]
     assert stream.position == Position("a", 2)
+
+
+@pytest.mark.parametrize("again", range(7))
+def test_stream_is_lost_however_many_offsets_were_given_again_before_it_looked(again: int) -> None:
+    """Up to 5 in the one life, and from 2 on anew in the other."""
+    stream, owner = following(5, "old")
+    stream.ask()
+    here = 2 + again
+    stream.reading_done(page(here, *range(6, here + 1), life="new"))
+    stream.take(numbered(here + 1, life="new"))
+    assert owner.told == ["read again", "lost", str(here + 1)]
+
+
+@pytest.mark.parametrize("coming", [5, 6, 7])
+def test_stream_is_lost_at_the_next_publication_of_another_life(coming: int) -> None:
+    """Nobody noticed that the engine came back: one at the very offset, one that seems to be next, one behind a gap."""
+    stream, owner = following(5, "old")
+    stream.take(numbered(coming, life="new"))
+    stream.reading_done(page(coming, *range(6, coming + 1), life="new"))
+    assert owner.told == ["read again", "lost"]
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_stream_that_saw_nothing_of_what_is_lost_goes_on(seen: int) -> None:
+    stream, owner = following(seen, "old")
+    stream.take(numbered(4, life="new"))
+    stream.reading_done(page(4, *range(seen + 1, 5), life="new"))
+    assert owner.told == ["read again", *map(str, range(seen + 1, 5))]
+
+
+def test_stream_reads_once_for_a_publication_that_the_history_does_not_know() -> None:
+    """It came from an engine that is no more; whoever waited for its gap to close would read without end."""
+    stream, owner = following(2)
+    stream.take(numbered(5))
+    stream.take(numbered(6))
+    stream.reading_done(page(2))
+    stream.reading_done(page(2))
+    assert owner.told == ["read again", "read again"]
+    assert not stream.reading
 
 
 def test_stream_keeps_no_more_than_it_may_while_it_reads_and_reads_what_fell_out() -> None:

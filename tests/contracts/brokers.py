@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pytest
 
-from apistar.channels import Broker, MemoryBroker, PresenceEvent, Publication
+from apistar.channels import Broker, MemoryBroker, Position, PresenceEvent, Publication
 from tests.channels.redis_server import shared_redis
 from tests.requirements import missing, skips_are_failures
 
@@ -44,6 +44,11 @@ class Recorder:
     def payloads(self, topic: str) -> list[bytes]:
         """What came on a topic, in order."""
         return [publication.payload for name, publication in self.publications if name == topic]
+
+
+def place(position: Position | None) -> tuple[str, int] | None:
+    """A position without its tag, which each engine makes up."""
+    return None if position is None else (position.epoch, position.offset)
 
 
 class World(Protocol):

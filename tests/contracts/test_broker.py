@@ -14,7 +14,7 @@ import pytest
 
 from apistar.channels import Broker, History, Position
 from apistar.exceptions import ConfigurationError
-from tests.contracts.brokers import WORLDS, World
+from tests.contracts.brokers import WORLDS, World, place
 from tests.transports.wire import until
 
 HISTORY = History(size=5, ttl_s=60)
@@ -128,7 +128,7 @@ async def test_position_of_a_topic_that_was_never_published_to_is_known(world: W
     assert page.position.epoch
     assert (await other.read("t", HISTORY)).position == page.position
     assert (await other.read("t", HISTORY, page.position)).continues(page.position)
-    assert await other.publish("t", b"x", HISTORY) == Position(page.position.epoch, 1)
+    assert place(await other.publish("t", b"x", HISTORY)) == (page.position.epoch, 1)
 
 
 async def test_history_gives_everything_after_a_position(world: World) -> None:
@@ -165,7 +165,7 @@ async def test_history_forgets_what_is_older_than_its_ttl_and_keeps_the_position
     assert (page.position, page.publications) == (position, ())
     assert not page.continues(start)
     assert page.continues(position)
-    assert await broker.publish("t", b"new", brief) == Position(position.epoch, 2)
+    assert place(await broker.publish("t", b"new", brief)) == (position.epoch, 2)
     assert not (await broker.read("t", brief, start)).continues(start)
 
 
@@ -184,6 +184,25 @@ async def test_position_of_the_future_is_not_continued(world: World) -> None:
     assert position is not None
     future = Position(position.epoch, 9)
     assert not (await broker.read("t", HISTORY, future)).continues(future)
+
+
+async def test_each_publication_names_the_one_before_it_wherever_it_is_found(world: World) -> None:
+    publisher, _ = await world.broker()
+    broker, seen = await world.broker()
+    await broker.subscribe("t")
+    start = (await broker.read("t", HISTORY)).position
+    published = [await publisher.publish("t", b"%d" % number, HISTORY) for number in range(3)]
+    await until(lambda: len(seen.publications) == 3, "all came")
+    page = await broker.read("t", HISTORY, start)
+    assert page.publications == tuple(publication for _, publication in seen.publications)
+    assert [publication.position for publication in page.publications] == published
+    assert page.position == published[-1]
+    assert await broker.positions(["t"]) == published[-1:]
+    before = start
+    for publication in page.publications:
+        assert publication.follows(before)
+        assert publication.position is not None
+        before = publication.position
 
 
 async def test_positions_of_many_topics_come_in_one_round(world: World) -> None:
@@ -245,7 +264,7 @@ async def test_publish_with_the_same_key_at_once_is_one_publication(world: World
         *(broker.publish("t", b"x", HISTORY, idempotency_key="k") for broker in (one, other) * 5)
     )
     assert len(set(positions)) == 1
-    assert await one.publish("t", b"end", HISTORY) == Position(getattr(positions[0], "epoch", ""), 2)
+    assert place(await one.publish("t", b"end", HISTORY)) == (getattr(positions[0], "epoch", ""), 2)
     await until(lambda: seen.payloads("t")[-1:] == [b"end"], "the last one came")
     assert seen.payloads("t") == [b"x", b"end"]
 

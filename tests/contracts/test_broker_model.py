@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from apistar.channels import Broker, History, Position
-from tests.contracts.brokers import WORLDS, Recorder, World
+from tests.contracts.brokers import WORLDS, Recorder, World, place
 from tests.transports.wire import until
 
 T = TypeVar("T")
@@ -83,17 +83,17 @@ class BrokerModel(RuleBasedStateMachine):
                 self.keys[topic, key] = (self.now + KEY_TTL_S, position)
             if history:
                 self.kept[topic].append((self.now, payload))
-                assert position == self.position(topic, len(self.kept[topic]), position)
+                assert place(position) == self.place(topic, len(self.kept[topic]), position)
             else:
                 assert position is None
             for subscribed, expected in zip(self.subscribed, self.expected, strict=True):
                 if topic in subscribed:
                     expected.append((topic, payload))
 
-    def position(self, topic: str, offset: int, seen: Position | None) -> Position:
-        """The position that must come; the epoch is that of the first one."""
+    def place(self, topic: str, offset: int, seen: Position | None) -> tuple[str, int]:
+        """The place that must come; the epoch is that of the first one."""
         assert seen is not None
-        return Position(self.epochs.setdefault(topic, seen.epoch), offset)
+        return self.epochs.setdefault(topic, seen.epoch), offset
 
     @rule(process=st.integers(0, 1), topic=st.sampled_from(TOPICS))
     def subscribe(self, process: int, topic: str) -> None:
@@ -111,7 +111,7 @@ class BrokerModel(RuleBasedStateMachine):
     def read(self, process: int, topic: str, back: int, strange: bool) -> None:
         kept = self.kept[topic]
         start = self.run(self.broker(process).read(topic, HISTORY)).position
-        assert start == self.position(topic, len(kept), start)
+        assert place(start) == self.place(topic, len(kept), start)
         since = Position("strange" if strange else start.epoch, max(0, len(kept) - back))
         page = self.run(self.broker(process).read(topic, HISTORY, since))
         assert page.position == start

@@ -8,7 +8,8 @@ What is promised, over each broker (`tests/contracts/test_broker.py` has a test 
 | order | every subscriber of a topic sees the publisher's and the topic's one order | the same |
 | without history | at most once | at most once |
 | with history | nothing is lost while the process lives | nothing is lost inside size and ttl, over loss of the \
-connection and over a restart of Redis that kept its data; one that lost its data changes the epoch, and all are told |
+connection and over a restart of Redis that kept its data; one that lost its data changes the epoch, and one that came \
+back with older data (a replica promoted too early) is known by its publications' tags: all who saw more are told |
 | a gap | cannot happen | always detected, never silent: by the next publication or within `CHECK_INTERVAL_S`; \
 sockets that joined with history are recovered from it, or closed with a code that says "rejoin" |
 | a slow socket | has its own bounded outbox and policy; nobody else waits | the same |
@@ -26,6 +27,8 @@ rules for each implementation are few:
   process's publishers too; a broker that may lose some (its connection broke) says so with `on_interrupted()` before,
   and with `on_resumed()` after it has subscribed anew to everything. Publications may come twice; the hub drops those.
 - `read()` sees every publication whose `publish()` has returned.
+- Where the engine may come back with older data and give offsets again, each publication has a tag of its own and names
+  that of the one before it, in what is sent and in what is read: so the two lives are told apart wherever they meet.
 - A topic's position outlives its publications by at least `POSITION_TTL_S` after the last `publish()` or `read()`; a
   broker that forgot one, or lost it, gives the topic a new epoch, which is never one of the past.
 - Presence: a member is present while it has a seat whose time has not run out. `enter()` announces a member that had

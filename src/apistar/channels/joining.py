@@ -4,7 +4,8 @@ Entering and leaving a topic: no publication is lost between the history and wha
 1. The topic is open: from here on the broker tells of every publication.
 2. The subscriber takes its place; with `since` it keeps what comes.
 3. With `since`, the history is read in one step with its position; it goes first, if it continues `since`.
-4. What was kept up to that position is dropped, since the history had it; the rest follows, then what comes.
+4. What was kept up to that position is dropped, since the history had it; the rest follows, then what comes. Both
+   must be of one life of the topic: if the engine came back with older data meanwhile, nothing was recovered.
 
 Whatever fails or is cancelled on the way, everything taken is given back.
 """
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 MAX_OFFSET: Final = 1 << 53
 """What a double of Lua counts without error; a thousand publications a second take 285,000 years."""
-MAX_EPOCH: Final = 64
+MAX_NAME: Final = 64
+"""Of an epoch or a tag; ours have 16 characters."""
 
 S = TypeVar("S", bound=Subscription[Any])
 
@@ -40,20 +42,23 @@ async def begin(topic: Topic, channel: Channel[Any], subscriber: Subscriber, sin
         topic.add(subscriber, at_once=True)
         subscriber.position = NOWHERE if history is None or topic.position is None else topic.position
         return
-    subscriber.hold()
     topic.add(subscriber, at_once=False)
     subscriber.position = topic.position or NOWHERE
+    subscriber.hold()
     page = await channel.hub.broker.read(channel.topic, history, since if _plausible(since) else None)
-    subscriber.position = page.position
-    if page.continues(since):
-        await subscriber.replay([Arrival(publication) for publication in page.publications])
-        subscriber.recovered = True
-    subscriber.start(page)
+    if not subscriber.go_on_from(page.position):
+        topic.check()
+    else:
+        subscriber.position = page.position
+        if page.continues(since):
+            await subscriber.replay([Arrival(publication) for publication in page.publications])
+            subscriber.recovered = True
+    subscriber.start()
 
 
 def _plausible(since: Position) -> bool:
     """Whether a position can have come from a broker; clients send what they like, and it is no broker's business."""
-    return 0 <= since.offset < MAX_OFFSET and len(since.epoch) <= MAX_EPOCH
+    return 0 <= since.offset < MAX_OFFSET and len(since.epoch) <= MAX_NAME and len(since.tag) <= MAX_NAME
 
 
 class Joining:

@@ -69,19 +69,19 @@ class MemoryBroker(Broker):
             known = self._keys.get((topic, idempotency_key))
             if known is not None and known[0] > self._clock():
                 return known[1]
-        position = None
+        publication = Publication(payload)
         if history is not None:
             self._empty.pop(topic, None)
-            position = self._record(topic).append(payload, history, self._clock())
+            publication = self._record(topic).append(payload, history, self._clock())
         if idempotency_key is not None:
-            self._keys[topic, idempotency_key] = (self._clock() + idempotency_ttl_s, position)
+            self._keys[topic, idempotency_key] = (self._clock() + idempotency_ttl_s, publication.position)
         if topic in self._subscribed:
-            self.listener.on_publication(topic, Publication(payload, position))
+            self.listener.on_publication(topic, publication)
         self._until_turn -= 1
         if self._until_turn <= 0:
             self._until_turn = TURN_EVERY
             await asyncio.sleep(0)
-        return position
+        return publication.position
 
     async def subscribe(self, topic: str) -> None:
         self._subscribed.add(topic)
@@ -199,17 +199,17 @@ class _Record:
     def position(self) -> Position:
         return Position(self._epoch, self._offset)
 
-    def append(self, payload: bytes, history: History, now: float) -> Position:
+    def append(self, payload: bytes, history: History, now: float) -> Publication:
         self._offset += 1
-        position = Position(self._epoch, self._offset)
+        publication = Publication(payload, self.position)
         entries = self._entries
         if entries is None:
             entries = self._entries = deque()
-        entries.append((now, now + history.ttl_s, Publication(payload, position)))
+        entries.append((now, now + history.ttl_s, publication))
         while len(entries) > history.size:
             entries.popleft()
         self.forget(now)
-        return position
+        return publication
 
     def forget(self, now: float) -> None:
         entries = self._entries

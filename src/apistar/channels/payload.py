@@ -26,14 +26,16 @@ class Arrival:
     A publication, or a change of presence, on its way to the subscribers of this process.
 
     Attributes:
+        publication: `None` for a change of presence.
         payload: Encoded; empty for a change of presence.
         position: `None` without history.
         presence: What changed, or `None`.
     """
 
-    __slots__ = ("_value", "payload", "position", "presence")
+    __slots__ = ("_value", "payload", "position", "presence", "publication")
 
     def __init__(self, publication: Publication | None, presence: PresenceEvent | None = None) -> None:
+        self.publication = publication
         self.payload = b"" if publication is None else publication.payload
         self.position = None if publication is None else publication.position
         self.presence = presence

@@ -14,17 +14,30 @@ IDEMPOTENCY_TTL_S: Final = 300.0
 """How long a broker remembers an idempotency key: longer than a client tries again."""
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     A place in the history of one topic.
 
     Attributes:
         epoch: Names one life of the history; another epoch means that the one before is lost.
         offset: Of the last publication seen; 0 before the first one.
+        tag: Names that publication, where the engine may come back with older data and give its offset to another one.
+            Empty where that cannot happen, and where nobody knows: such a tag agrees with every other.
     """
 
     epoch: str
     offset: int
+    tag: str = ""
+
+    def agrees(self, tag: str) -> bool:
+        """Whether the publication here may be the one with this tag."""
+        return not tag or not self.tag or tag == self.tag
+
+    def covers(self, other: Position) -> bool:
+        """Whether a publication there is the one here, or an older one of this epoch."""
+        if other.epoch != self.epoch or other.offset > self.offset:
+            return False
+        return other.offset < self.offset or self.agrees(other.tag)
 
 
 NOWHERE: Final = Position("", 0)
@@ -57,10 +70,19 @@ class Publication(msgspec.Struct, frozen=True):
     Attributes:
         payload: Encoded once, by the publisher.
         position: Its own place in the history; `None` on a topic without one.
+        previous: The tag of the publication before it.
     """
 
     payload: bytes
     position: Position | None = None
+    previous: str = ""
+
+    def follows(self, since: Position) -> bool:
+        """Whether it is the very next one after a position."""
+        here = self.position
+        if here is None or here.offset != since.offset + 1 or here.epoch != since.epoch:
+            return False
+        return since.agrees(self.previous)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -79,7 +101,9 @@ class Page(msgspec.Struct, frozen=True):
         """Whether `publications` are everything since then: recovery is all or nothing."""
         if self.position.epoch != since.epoch or since.offset > self.position.offset:
             return False
-        return len(self.publications) == self.position.offset - since.offset
+        if len(self.publications) != self.position.offset - since.offset:
+            return False
+        return since.agrees(self.publications[0].previous if self.publications else self.position.tag)
 
 
 class PresenceEvent(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ A process has two connections: commands go in rounds over one (`redis_commands.p
 (`redis_line.py`). Everything that must be one step is a script (`redis_scripts.py`).
 
 What Redis itself may lose is lost here too: writes since the last fsync if its machine dies, writes that a replica had
-not seen when it was promoted. A topic whose position is lost begins a new epoch.
+not seen when it was promoted. A topic whose position is lost begins a new epoch. One that counts on from an older
+position gives its offsets again, but each publication has a tag of its own and names the one before it.
 
 Sources: Redis' documentation of pub/sub and streams; redis-py 6 to 8.
 """
@@ -90,7 +91,7 @@ class RedisBroker(RemoteBroker):
 
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
         key = channel_of(topic)
-        epoch, offset, found = await self._commands.call(
+        position, found = await self._commands.call(
             script_call(
                 READ,
                 [f"{key}:position", f"{key}:log"],
@@ -101,17 +102,16 @@ class RedisBroker(RemoteBroker):
                 ],
             )
         )
-        name = epoch.decode()
-        publications = tuple(
-            Publication(payload, Position(name, int(number.partition(b"-")[0]))) for number, payload in found
+        return Page(
+            position_of(position),
+            tuple(Publication(payload, position_of(place), before.decode()) for payload, place, before in found),
         )
-        return Page(Position(name, int(offset)), publications)
 
     async def positions(self, topics: Sequence[str]) -> list[Position | None]:
-        commands = [("HMGET", f"{channel_of(topic)}:position", "epoch", "offset") for topic in topics]
+        commands = [("HMGET", f"{channel_of(topic)}:position", "epoch", "offset", "tag") for topic in topics]
         return [
-            None if epoch is None else Position(epoch.decode(), int(offset or 0))
-            for epoch, offset in (await self._commands.call_all(commands) if commands else ())
+            None if epoch is None else Position(epoch.decode(), int(offset or 0), (tag or b"").decode())
+            for epoch, offset, tag in (await self._commands.call_all(commands) if commands else ())
         ]
 
     # Presence

@@ -4,7 +4,7 @@ What processes tell each other over a topic's pub/sub channel.
 | first byte | then |
 |---|---|
 | `P` | the payload of a publication without history |
-| `H` | epoch, a space, offset, a line feed, the payload |
+| `H` | epoch, offset, tag and the tag of the one before, with spaces between; a line feed, the payload |
 | `J`, `L` | the name of a member that joined, left |
 """
 
@@ -41,13 +41,14 @@ def parse(message: bytes) -> Publication | PresenceEvent:
         return Publication(message[1:])
     if kind == b"H":
         end = message.index(b"\n")
-        return Publication(message[end + 1 :], position_of(message[1:end]))
+        position, _, previous = message[1:end].rpartition(b" ")
+        return Publication(message[end + 1 :], position_of(position), previous.decode())
     if kind in (b"J", b"L"):
         return PresenceEvent(message[1:].decode(), joined=kind == b"J")
     raise ValueError(f"a message on a channel of ours begins with {kind!r}")
 
 
 def position_of(text: bytes) -> Position:
-    """A position as the scripts write it: epoch, space, offset."""
-    epoch, offset = text.split(b" ")
-    return Position(epoch.decode(), int(offset))
+    """A position as the scripts write it: epoch, offset and tag, with spaces between."""
+    epoch, offset, tag = text.split(b" ")
+    return Position(epoch.decode(), int(offset), tag.decode())

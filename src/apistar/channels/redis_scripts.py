@@ -5,8 +5,8 @@ Keys of one topic share a hash tag, so that a step runs on one node of a Redis C
 
 | key | holds |
 |---|---|
-| `apistar:{topic}:position` | a hash: `epoch`, and `offset` of the newest publication |
-| `apistar:{topic}:log` | a stream of the newest publications: `<offset>-0`, with time and payload |
+| `apistar:{topic}:position` | a hash: `epoch`, and `offset` and `tag` of the newest publication |
+| `apistar:{topic}:log` | a stream of the newest publications: `<offset>-0`, time, payload, tag, tag of the one before |
 | `apistar:{topic}:once:<key>` | the position that a publication with this idempotency key has got |
 | `apistar:{topic}:seats` | a sorted set: `<seat>:<member>` by the time when the seat ends, in ms |
 | `apistar:{topic}:present` | a hash: how many seats each member has |
@@ -52,7 +52,8 @@ local function whole(number) return string.format('%.0f', number) end
 _EPOCH: Final = """
 -- A position that is new, or was lost, begins a new epoch: what the log may still hold belongs to another.
 if redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1]) == 1 then redis.call('DEL', KEYS[2]) end
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local epoch, tag = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'tag'))
+tag = tag or ''
 """
 
 _SWEEP: Final = """
@@ -81,11 +82,16 @@ end
     + _EPOCH
     + """
 local offset = whole(redis.call('HINCRBY', KEYS[1], 'offset', 1))
+-- A Redis that comes back with older data, as a promoted replica may, gives this offset again, but not this tag. What
+-- would be a new epoch is as random as a tag must be.
+local before = tag
+tag = string.sub(ARGV[1], 1, 8)
+redis.call('HSET', KEYS[1], 'tag', tag)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
-redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[4], offset .. '-0', 't', whole(now), 'd', ARGV[3])
+redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[4], offset .. '-0', 't', whole(now), 'd', ARGV[3], 'g', tag, 'b', before)
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('PUBLISH', ARGV[2], 'H' .. epoch .. ' ' .. offset .. '\\n' .. ARGV[3])
-local position = epoch .. ' ' .. offset
+local position = epoch .. ' ' .. offset .. ' ' .. tag
+redis.call('PUBLISH', ARGV[2], 'H' .. position .. ' ' .. before .. '\\n' .. ARGV[3])
 if KEYS[3] then redis.call('SET', KEYS[3], position, 'PX', ARGV[7]) end
 return position
 """
@@ -114,11 +120,15 @@ if ARGV[3] == epoch then
     local first = math.max(tonumber(ARGV[4]), offset - tonumber(ARGV[5])) + 1
     if first <= offset then
         for _, entry in ipairs(redis.call('XRANGE', KEYS[2], whole(first) .. '-0', '+')) do
-            if tonumber(entry[2][2]) + tonumber(ARGV[6]) > now then found[#found + 1] = {entry[1], entry[2][4]} end
+            local field = entry[2]
+            if tonumber(field[2]) + tonumber(ARGV[6]) > now then
+                local place = epoch .. ' ' .. string.match(entry[1], '%d+') .. ' ' .. field[6]
+                found[#found + 1] = {field[4], place, field[8]}
+            end
         end
     end
 end
-return {epoch, whole(offset), found}
+return {epoch .. ' ' .. whole(offset) .. ' ' .. tag, found}
 """
 )
 

@@ -2,7 +2,8 @@
 One topic's publications in the order of their positions: nothing twice, and no gap that nobody hears of.
 
 Without history there is nothing to compare, and everything is passed on. With history the stream knows the position of
-what it passed on last; what comes is next to it, or known already, or there is a gap.
+what it passed on last; what comes is next to it, or known already, or there is a gap. A publication that names another
+one before it than was passed on is a gap too.
 
     FOLLOWING ── next one ──▶ passed on
         │  gap, or "read again" from outside
@@ -65,20 +66,17 @@ class Stream:
             if self._kept is None:
                 self._kept = deque(maxlen=KEPT)
             self._kept.append(publication)
-        elif publication.position.epoch != self.position.epoch:
+        elif publication.follows(self.position):
+            self.position = publication.position
+            self._owner.pass_on(publication)
+        elif not self.position.covers(publication.position):
             self.ask()
-            self.take(publication)
-        else:
-            expected = self.position.offset + 1
-            if publication.position.offset == expected:
-                self.position = publication.position
-                self._owner.pass_on(publication)
-            elif publication.position.offset > expected:
-                self.ask()
-                self.take(publication)
 
     def ask(self) -> None:
         """Read the history from the last position on; again if that is happening already."""
+        # The page is read after all of these came. One that it lacks is of a life that is over: kept, it would be a
+        # gap that no page ever closes.
+        self._kept = None
         self.reading = True
         self._owner.read_again()
 
@@ -92,12 +90,14 @@ class Stream:
                     self.position = publication.position
                     self._owner.pass_on(publication)
             else:
-                # A page that is behind `position` is loss too: a broker that came back with older data counts on
-                # from there, and would give offsets that were given before.
+                # A page that is behind `position`, or has another publication there, is loss too: a broker that came
+                # back with older data counts on from there, and gives offsets that were given before.
                 self.position = page.position
                 self._owner.lose()
         else:
             self.position = page.position
         kept, self._kept = self._kept, None
         for publication in kept or ():
+            if self.reading:
+                break
             self.take(publication)

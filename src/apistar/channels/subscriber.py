@@ -17,7 +17,7 @@ from ..exceptions import PublicationsLost, WebSocketDisconnect
 from .limits import ChannelLimits
 from .payload import Arrival, PayloadType, Wire
 from .policy import Outbox, Policy
-from .records import NOWHERE, MemberJoined, MemberLeft, Page, Position, Published
+from .records import NOWHERE, MemberJoined, MemberLeft, Position, Published
 
 if TYPE_CHECKING:
     from ..transports.transport import Transport
@@ -45,9 +45,11 @@ class Subscriber:
 
     __slots__ = (
         "_after",
+        "_passed",
         "_policy",
         "dropped",
         "member",
+        "outbox",
         "payload",
         "position",
         "recovered",
@@ -59,24 +61,43 @@ class Subscriber:
         self.topic = topic
         self.payload = payload
         self.member: str | None = None
+        self.outbox: Outbox | None = None
         self.position = NOWHERE
         self.recovered = False
         self.dropped = 0
         self.wants_presence = wants_presence
         self._policy = policy
         self._after: Position | None = None
+        self._passed: list[Position] | None = None
 
     def hold(self) -> None:
         """Keep what comes until `start()`: the history goes first."""
+        self._passed = [self.position]
+
+    def go_on_from(self, here: Position) -> bool:
+        """
+        Begin where the history ends: up to there what came since `hold()` is known, the rest is kept.
+
+        False, and nothing is done, if the two are not of one life: the engine came back with older data, or without
+        any, and the topic has not heard of it yet.
+        """
+        passed, self._passed = self._passed or [here], None
+        if here.epoch != passed[0].epoch or here.offset < passed[0].offset:
+            return False
+        if not all(one.agrees(here.tag) for one in passed if one.offset == here.offset):
+            return False
+        if here.offset >= passed[-1].offset:
+            self._after = here
+        if self.outbox is not None:
+            self.outbox.skip_until(here)
+        return True
 
     async def replay(self, arrivals: Sequence[Arrival]) -> None:
         """Take the history since the position asked for."""
         raise NotImplementedError
 
-    def start(self, page: Page | None) -> None:
-        """Begin with what comes; up to the page's position it is known already."""
-        if page is not None:
-            self._after = page.position
+    def start(self) -> None:
+        """Go on with what was kept, and what comes."""
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
         """Take what came, behind what waits."""
@@ -95,10 +116,21 @@ class Subscriber:
 
     def _keep(self, outbox: Outbox, arrivals: Sequence[Arrival]) -> bool:
         """Put what is new into the outbox; false if it is full and may drop nothing."""
-        dropped, after = 0, self._after
+        dropped = 0
         for arrival in arrivals:
-            if after is not None and not arrival.is_after(after):
-                continue
+            publication, here = arrival.publication, arrival.position
+            if publication is not None and here is not None:
+                if self._passed is not None:
+                    self._passed.append(here)
+                if self._after is not None:
+                    if publication.follows(self._after):
+                        self._after = None  # from here on the topic's order is the subscriber's
+                    elif here.epoch != self._after.epoch or self._after.covers(here):
+                        continue
+                    else:
+                        self.topic.remove(self)
+                        self.lose()
+                        break
             count = outbox.add(arrival)
             if count is None:
                 return False
@@ -117,7 +149,7 @@ class Seat(Subscriber):
     outbox, and its policy acts on that one.
     """
 
-    __slots__ = ("_catching_up", "connection", "outbox", "send", "websocket", "wire")
+    __slots__ = ("_catching_up", "connection", "send", "websocket", "wire")
 
     def __init__(
         self,
@@ -136,12 +168,12 @@ class Seat(Subscriber):
         self.send = connection.send_prepared
         self.wire = wire
         self.member = member
-        self.outbox: Outbox | None = None
         self._catching_up = False
 
     # Catching up
 
     def hold(self) -> None:
+        super().hold()
         self._catching_up = True
         self.outbox = self.new_outbox(self.topic.limits)
 
@@ -152,12 +184,9 @@ class Seat(Subscriber):
             if waiting is not None:
                 await waiting
 
-    def start(self, page: Page | None) -> None:
-        super().start(page)
+    def start(self) -> None:
         self._catching_up = False
         if self.outbox is not None:
-            if page is not None:
-                self.outbox.skip_until(page.position)
             self._pump()
 
     # Publications
@@ -224,7 +253,9 @@ class Subscription(Subscriber, Generic[T]):
         PublicationsLost: If some are lost: the history no longer has them, or this loop is too slow for its policy.
     """
 
-    __slots__ = ("_ended", "_lost", "_replayed", "_wake", "outbox")
+    __slots__ = ("_ended", "_lost", "_replayed", "_wake")
+
+    outbox: Outbox
 
     def __init__(self, topic: Topic, payload: PayloadType, policy: Policy, wants_presence: bool) -> None:
         super().__init__(topic, payload, policy, wants_presence)
@@ -236,11 +267,6 @@ class Subscription(Subscriber, Generic[T]):
 
     async def replay(self, arrivals: Sequence[Arrival]) -> None:
         self._replayed.extend(arrivals)
-
-    def start(self, page: Page | None) -> None:
-        super().start(page)
-        if page is not None:
-            self.outbox.skip_until(page.position)
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
         if not self._lost and not self._keep(self.outbox, arrivals):
