@@ -1,5 +1,5 @@
 """
-Names for the shapes that pass between rooms: ASGI's three callables, the bytes-like types, and names in annotations.
+Names for the shapes that pass between rooms: ASGI's three callables and the bytes-like types.
 
 Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP & WebSocket" and "Lifespan".
 """
@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Annotated, Any, Final, ForwardRef, Literal, Protocol, TypeAlias, get_args, get_origin
+from typing import Any, Final, Protocol, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -33,14 +33,6 @@ class BodyClock(Protocol):
 
     def limit(self, limit_s: float | None) -> None:
         """Set the seconds from the end of the head to the last byte; `None` for no deadline."""
-
-
-def names_later(annotation: object) -> bool:
-    """Whether an annotation is text, or has a name in it that is: `"Say"`, `WebSocket["Say"]`."""
-    if get_origin(annotation) is Literal:
-        return False
-    parts = get_args(annotation)[: 1 if get_origin(annotation) is Annotated else None]
-    return isinstance(annotation, str | ForwardRef) or any(map(names_later, parts))
 
 
 class WSGIFace(Protocol):

@@ -9,10 +9,11 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from ..annotations import optional_of
 from ..http.annotations import BODY, Body, FormData
 from ..http.body import NOTHING, body_reader
 from ..injector import Binding, BindingKind, NotApplicable
-from ..injector.signature import optional_of, words
+from ..injector.signature import words
 from ..routing import RouteKind
 from .exchange import Exchange
 from .site import Site

@@ -13,9 +13,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope as StarletteScope
 
+from ..annotations import optional_of
 from ..http.annotations import Cookies, Method, Path, PathParams
 from ..injector import Binding, NotApplicable
-from ..injector.signature import optional_of, words
+from ..injector.signature import words
 from ..routing import Route, RouteKind
 from ..types import Scope
 from .exchange import Exchange

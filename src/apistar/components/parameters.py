@@ -12,7 +12,6 @@ import decimal
 import enum
 import inspect
 import math
-import types
 import typing
 import uuid
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from ..annotations import bare, is_union, optional_of, union_of
 from ..exceptions import BadRequest, ConfigurationError
 from ..http.annotations import Cookie, Header, QueryParam
 from ..injector import Binding
-from ..injector.signature import bare, optional_of, words
+from ..injector.signature import words
 from ..messages.fault import fault
 from ..messages.json import JSON
 from .exchange import Exchange
@@ -153,10 +153,10 @@ def _marked(annotation: Any, mark: Any) -> Any:
         others = [extra for extra in extras if extra is not mark]
         if len(others) < len(extras):
             return Annotated[(inner, *others)] if others else inner
-    elif get_origin(annotation) in (typing.Union, types.UnionType):
+    elif is_union(annotation):
         members = [_marked(member, mark) or member for member in get_args(annotation)]
         if members != list(get_args(annotation)):
-            return typing.Union[tuple(members)]  # noqa: UP007  (built at run time)
+            return union_of(members)
     return None
 
 
@@ -200,7 +200,7 @@ def _is_scalar(annotation: Any) -> bool:
     annotation = bare(annotation)
     if get_origin(annotation) is Literal:
         return True
-    if get_origin(annotation) in (typing.Union, types.UnionType):
+    if is_union(annotation):
         return all(_is_scalar(member) for member in get_args(annotation) if member is not type(None))
     if isinstance(annotation, typing.NewType):
         return _is_scalar(annotation.__supertype__)

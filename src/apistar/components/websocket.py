@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Coroutine, Generator
 from contextvars import Context
 from typing import Any, TypeVar, cast, get_args, get_origin
 
+from ..annotations import optional_of
 from ..exceptions import ConfigurationError, WebSocketDisconnect
 from ..injector import Binding, BindingKind, NotApplicable
-from ..injector.signature import optional_of, words
+from ..injector.signature import words
 from ..messages.spelling import strip
 from ..routing import RouteKind
 from ..websocket import WebSocket

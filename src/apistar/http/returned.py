@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..annotations import union_of
 from ..exceptions import EncodeError, UnsupportedType
 from ..messages.json import JSON
 from ..messages.outgoing import instance_classes
@@ -58,7 +59,7 @@ def is_response(tp: object) -> bool:
 def _encoder(types: list[object]) -> Callable[[Any], bytes]:
     """One encoder for all; one for each where nothing tells them apart, since nobody has to decode them here."""
     try:
-        return JSON.encoder(typing.Union[tuple(types)])  # noqa: UP007  (built at run time)
+        return JSON.encoder(union_of(types))
     except UnsupportedType:
         if len(types) == 1:
             raise

@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from ..annotations import names_later
 from ..exceptions import ConfigurationError
-from ..types import names_later
 
 
 class Lifetime(enum.Enum):

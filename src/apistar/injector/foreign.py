@@ -11,8 +11,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, get_args, get_origin
 
+from ..annotations import bare
 from ..exceptions import ConfigurationError
-from .signature import bare, name_of, where, words
+from .signature import name_of, where, words
 
 _COMPONENT: Final = "write a Component whose resolve() returns {type}, and `{name}: {type}`"
 _REMEDIES: Final[Mapping[str, str]] = {

@@ -8,13 +8,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_origin
 
+from ..annotations import optional_of
 from ..exceptions import ConfigurationError
 from .component import Binding, Component, Lifetime, Source
 from .foreign import hint_of
 from .plan import MISSING, Plan, Resolution
 from .program import Program
 from .provider import Provider, ProviderRecipe, returning
-from .signature import is_context_manager, optional_of, provided_annotation, where, words
+from .signature import is_context_manager, provided_annotation, where, words
 
 
 class Injector:

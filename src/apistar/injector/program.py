@@ -12,12 +12,13 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from ..annotations import bare, optional_of
 from ..exceptions import ConfigurationError, DependencyCycle, UnknownDependency
 from .component import BindingKind, Component, Lifetime, NotApplicable
 from .foreign import refuse_foreign
 from .plan import MISSING, Arguments, Plan, Resolution, Step, StepKind
 from .provider import Provider, ProviderRecipe
-from .signature import bare, name_of, optional_of, parameters_of, unwrapped, where, words
+from .signature import name_of, parameters_of, unwrapped, where, words
 
 if TYPE_CHECKING:
     from .injector import Injector

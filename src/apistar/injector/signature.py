@@ -12,13 +12,12 @@ import contextlib
 import functools
 import inspect
 import re
-import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
+from ..annotations import is_union, names_later
 from ..exceptions import ConfigurationError
-from ..types import names_later
 
 if TYPE_CHECKING:
     from .component import Component
@@ -153,33 +152,11 @@ def is_context_manager(call: Callable[..., Any]) -> bool:
     return hasattr(function, "__wrapped__") and written_in == contextlib.__name__
 
 
-def bare(annotation: Any) -> Any:
-    """An annotation without `Annotated` metadata, and what a `type X = …` stands for."""
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        elif type(annotation).__name__ == "TypeAliasType":  # Python 3.12
-            annotation = annotation.__value__
-        else:
-            return annotation
-
-
-def optional_of(annotation: Any) -> Any | None:
-    """`T` of `T | None`, or `None` where the annotation is no such union."""
-    annotation = bare(annotation)
-    if get_origin(annotation) not in (typing.Union, types.UnionType):
-        return None
-    members = [member for member in get_args(annotation) if member is not type(None)]
-    if len(members) == len(get_args(annotation)):
-        return None
-    return members[0] if len(members) == 1 else typing.Union[tuple(members)]  # noqa: UP007  (built at run time)
-
-
 def words(annotation: Any) -> str:
     """An annotation as a person writes it."""
     if annotation is inspect.Parameter.empty:
         return "(no annotation)"
-    if get_origin(annotation) in (typing.Union, types.UnionType):
+    if is_union(annotation):
         return " | ".join(words(member) for member in get_args(annotation))
     if isinstance(annotation, type) and not get_args(annotation):
         return "None" if annotation is type(None) else annotation.__qualname__.split("<locals>.")[-1]

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from ..annotations import is_union
 from ..exceptions import UnsupportedType
 from ..types import Data
-from .spelling import arguments, is_union, spell, strip
+from .spelling import arguments, spell, strip
 
 if TYPE_CHECKING:
     import pydantic

@@ -8,30 +8,21 @@ import types
 import typing
 from collections.abc import Iterator
 
+from ..annotations import bare, is_union
+
 
 def strip(tp: object) -> object:
     """The type behind `Annotated`, `NewType` and `type X = …`."""
-    while True:
-        if typing.get_origin(tp) is typing.Annotated:
-            tp = typing.get_args(tp)[0]
-        elif isinstance(tp, typing.NewType):
-            tp = tp.__supertype__
-        elif type(tp).__name__ == "TypeAliasType":  # Python 3.12
-            tp = tp.__value__  # type: ignore[attr-defined]
-        else:
-            return tp
-
-
-def is_union(tp: object) -> bool:
-    """Whether `tp` is `A | B`, `Union[A, B]` or `Optional[A]`."""
-    return typing.get_origin(tp) in (typing.Union, types.UnionType)
+    while isinstance(tp := bare(tp), typing.NewType):
+        tp = tp.__supertype__
+    return tp
 
 
 def arguments(tp: object) -> tuple[object, ...]:
     """What a union, a container or an alias is made of; nothing for a class or a `Literal`."""
-    bare = strip(tp)
-    if bare is not tp:
-        return (bare,)
+    plain = strip(tp)
+    if plain is not tp:
+        return (plain,)
     if typing.get_origin(tp) is typing.Literal:
         return ()
     return tuple(argument for argument in typing.get_args(tp) if argument is not Ellipsis)
@@ -39,9 +30,9 @@ def arguments(tp: object) -> tuple[object, ...]:
 
 def members(tp: object) -> Iterator[object]:
     """The members of a union, nested ones included; the type itself where it is no union."""
-    bare = strip(tp)
-    if is_union(bare):
-        for argument in typing.get_args(bare):
+    plain = strip(tp)
+    if is_union(plain):
+        for argument in typing.get_args(plain):
             yield from members(argument)
     else:
         yield tp

@@ -17,8 +17,9 @@ from typing import Final
 
 import msgspec
 
+from ..annotations import is_union
 from ..exceptions import UnsupportedType
-from .spelling import arguments, is_union, members, spell, strip
+from .spelling import arguments, members, spell, strip
 
 _ALIKE: Final = {
     "str-like": "a string",

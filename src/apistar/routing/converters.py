@@ -13,11 +13,13 @@ import enum
 import math
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, NewType, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_origin
 
 import msgspec
 
+from ..annotations import optional_of
 from ..exceptions import RouteConfigurationError
+from ..messages.spelling import strip
 
 Converter: TypeAlias = Callable[[str], Any]
 
@@ -59,11 +61,6 @@ def converter_of(annotation: Any, name: str, url: str) -> Converter | None:
 
 
 def _plain(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated or type(annotation).__name__ == "TypeAliasType":  # Python 3.12
-        annotation = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation.__value__
-    while isinstance(annotation, NewType):
-        annotation = annotation.__supertype__
-    members = [member for member in get_args(annotation) if member is not type(None)]
-    if len(members) == 1 and len(get_args(annotation)) == 2 and get_origin(annotation) is not Literal:
-        return _plain(members[0])
-    return annotation
+    plain = strip(annotation)
+    inner = optional_of(plain)
+    return plain if inner is None else _plain(inner)

@@ -12,10 +12,11 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..annotations import names_later
 from ..exceptions import RouteConfigurationError
 from ..limits import Limits, checked
 from ..messages.codec import Codec
-from ..types import ASGIApp, WSGIFace, asgi_of, names_later
+from ..types import ASGIApp, WSGIFace, asgi_of
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 

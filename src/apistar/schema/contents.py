@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import typing
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
 
+from ..annotations import union_of
 from ..components.body import BodyInfo
 from ..http.body import parses_forms
 from ..http.form import FORMS, MULTIPART, fields_of, fits_form, has_upload
@@ -115,7 +115,7 @@ def _file_field(hint: object) -> Schema | None:
     for member in map(strip, members(hint)):
         if member is UploadFile:
             return {"type": "string", "format": "binary"}
-        if UploadFile in typing.get_args(member):
+        if UploadFile in get_args(member):
             return {"type": "array", "items": {"type": "string", "format": "binary"}}
     return None
 
@@ -145,12 +145,8 @@ def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
         return 200, Content(("text/html",), {"type": "string"})
     if strip(plain[0]) is bytes and len(plain) == 1:
         return 200, Content((BINARY,), {"type": "string", "format": "binary"})
-    whole = returned if len(plain) == len(list(members(returned))) else _union(plain)
+    whole = returned if len(plain) == len(list(members(returned))) else union_of(plain)
     return 200, Content((JSON.media_type,), types.outgoing(whole))
-
-
-def _union(parts: list[object]) -> object:
-    return typing.Union[tuple(parts)]  # noqa: UP007  (built at run time)
 
 
 def _of_response(tp: object) -> tuple[int, Content | None]:

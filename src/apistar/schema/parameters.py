@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from ..annotations import optional_of
 from ..components.parameters import ParameterInfo
 from ..injector import Step
-from ..injector.signature import optional_of
 from ..messages.docstring import Docstring
 from ..messages.spelling import strip
 from ..routing.path import Path
