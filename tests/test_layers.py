@@ -24,7 +24,7 @@ import pytest
 SOURCE: Final = Path(__file__).parent.parent / "src" / "apistar"
 MAX_LINES: Final = 500
 
-VOCABULARY: Final = frozenset({"annotations", "exceptions", "limits", "types", "observer"})
+VOCABULARY: Final = frozenset({"annotations", "exceptions", "limits", "log_text", "types", "observer"})
 CONTRACTS: Final = frozenset({"transports.transport", "websocket.status"})
 """Files without behaviour that stand between two rooms: what a connection can do, and the names of the close codes."""
 
@@ -36,6 +36,7 @@ BELOW_THE_APP: Final = DISPATCHED | {"dispatch", "schema", "docs", "transports"}
 ROOMS: Final[dict[str, frozenset[str]]] = {
     # vocabulary
     "annotations": frozenset(),
+    "log_text": frozenset(),
     "exceptions": frozenset(),
     "types": frozenset(),
     "observer": frozenset(),

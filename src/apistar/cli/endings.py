@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from .transcript import escaped
+from ..log_text import printable
 
 MEANINGS: Final = {
     1000: "normal closure",
@@ -49,7 +49,7 @@ class Ending:
         return self.code in NORMAL
 
     def __str__(self) -> str:
-        reason = f": {escaped(self.reason)}" if self.reason else ""
+        reason = f": {printable(self.reason)}" if self.reason else ""
         if self.by == "nobody":
             return f"lost without a Close (1006, {meaning(1006)}){reason}"
         silence = "; the server sent no Close back" if self.unanswered else ""

@@ -18,9 +18,10 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 
+from ..log_text import printable
 from .client import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Connect, Connection
 from .failure import Failure
-from .transcript import Transcript, escaped
+from .transcript import Transcript
 
 TOKEN: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 """RFC 9110 §5.6.2."""
@@ -72,13 +73,13 @@ async def connected(
     except InvalidStatus:
         raise
     except NegotiationError as error:
-        raise Failure(f"{place} chose what was not offered: {escaped(str(error))}") from None
+        raise Failure(f"{place} chose what was not offered: {printable(str(error))}") from None
     except InvalidMessage as error:
         raise Failure(
             f"{place} gave no answer of HTTP/1.1{_why(error)}; does it speak HTTP here? If it speaks TLS, write wss://"
         ) from None
     except InvalidHandshake as error:
-        raise Failure(f"{place} answered, but not as a WebSocket: {escaped(str(error))}") from None
+        raise Failure(f"{place} answered, but not as a WebSocket: {printable(str(error))}") from None
     except ssl.SSLCertVerificationError as error:
         raise Failure(
             f"the certificate of {place} is not to be trusted: {error.verify_message}; --insecure takes any"
@@ -101,9 +102,9 @@ async def connected(
 
 def show_refusal(response: Response, transcript: Transcript) -> None:
     """Print the response with which a server refused the handshake."""
-    click.secho(f"refused with {response.status_code} {escaped(response.reason_phrase)}", fg="red", err=True)
+    click.secho(f"refused with {response.status_code} {printable(response.reason_phrase)}", fg="red", err=True)
     for name, value in response.headers.raw_items():
-        click.echo(f"  {escaped(name)}: {escaped(value)}", err=True)
+        click.echo(f"  {printable(name)}: {printable(value)}", err=True)
     if response.body:
         text = bytes(response.body).decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
         click.echo("", err=True)
@@ -115,7 +116,7 @@ def show_refusal(response: Response, transcript: Transcript) -> None:
 
 def _why(error: InvalidMessage) -> str:
     cause = error.__cause__
-    return f" ({escaped(str(cause))})" if cause is not None and str(cause) else ""
+    return f" ({printable(str(cause))})" if cause is not None and str(cause) else ""
 
 
 def _headers(headers: Sequence[str], cookies: Sequence[str]) -> list[tuple[str, str]]:
@@ -143,7 +144,7 @@ def _place(url: str) -> str:
         (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise Failure(
-            f"{escaped(url)} is no address of a WebSocket: {str(error) or 'it cannot be read'}; write ws://HOST:PORT/PATH"
+            f"{printable(url)} is no address of a WebSocket: {str(error) or 'it cannot be read'}; write ws://HOST:PORT/PATH"
         ) from None
     return parts.netloc
 

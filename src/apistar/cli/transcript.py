@@ -7,7 +7,7 @@ What goes over a WebSocket, as lines for a terminal.
                    00000000  00 ff 41                                          |..A|
 
 Nothing that the peer sends reaches the terminal as a control character: whatever is not printable is escaped, so that
-no message can move the cursor, change a title, or look like another line (as `access_log.py` does for logs).
+no message can move the cursor, change a title, or look like another line (`log_text.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Final
 import click
 import msgspec
 
+from ..log_text import printable
+
 MAX_PARSED: Final = 4_000_000
 """Characters of a text that is looked at as JSON: values of Python take up to forty times the room."""
 MAX_LINES: Final = 40
@@ -31,15 +33,6 @@ INDENT: Final = 23
 """Columns before a message: time, direction, kind."""
 
 COLOURS: Final = {"◂": "cyan", "▸": "green"}
-
-
-def escaped(text: str) -> str:
-    """Text in which every character that a terminal would act on is written out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode() for each in text
-    )
 
 
 def hex_dump(data: bytes) -> Iterator[str]:
@@ -89,7 +82,7 @@ class Transcript:
             self._message("◂", message)
         elif isinstance(message, str):
             # Somebody's pipe gets it to the letter; a terminal does not.
-            self._write(escaped(message) if self._colours else message)
+            self._write(printable(message) if self._colours else message)
         elif self._colours:
             self._write(message.hex(" "))
         else:
@@ -105,7 +98,7 @@ class Transcript:
     def control(self, direction: str, kind: str, text: str = "") -> None:
         """Show a control frame."""
         if not self._plain:
-            self._row(direction, kind, [escaped(text)])
+            self._row(direction, kind, [printable(text)])
 
     def note(self, text: str, colour: str | None = None) -> None:
         """Tell a person something."""
@@ -136,7 +129,7 @@ class Transcript:
         shown = text if self._full else text[:MAX_CHARACTERS]
         lines = shown.split("\n")
         shown_lines = lines if self._full else lines[:MAX_LINES]
-        result = [escaped(line) for line in shown_lines]
+        result = [printable(line) for line in shown_lines]
         if len(shown_lines) < len(lines):
             result.append(f"… {_counted(text.count(chr(10)) + 1 - len(shown_lines), 'more line')}; --full shows all")
         elif len(shown) < len(text):

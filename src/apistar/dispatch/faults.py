@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from ..exceptions import BrokerUnavailable, HTTPException, InternalServerError, ServiceUnavailable
+from ..log_text import client_of, escaped
 from ..types import TESTING_EXTENSION, Scope
 
 logger = logging.getLogger("apistar")
@@ -17,7 +18,7 @@ logger = logging.getLogger("apistar")
 
 def report(scope: Scope, label: str, error: BaseException) -> None:
     """Log a fault with its traceback and hand it to the test client, if there is one."""
-    logger.error("%s failed for %s %s", label, client_of(scope), path_of(scope), exc_info=error)
+    logger.error("%s failed for %s %s", label, _client_of(scope), _path_of(scope), exc_info=error)
     testing = (scope.get("extensions") or {}).get(TESTING_EXTENSION)
     if testing is not None:
         testing["errors"].append(error)
@@ -30,20 +31,13 @@ def refusal_of(error: BaseException) -> HTTPException:
 
 def note(scope: Scope, label: str, what: str) -> None:
     """Log, as information, that a connection ended in a way the application may want to know."""
-    logger.info("%s %s for %s %s", label, escaped(what), client_of(scope), path_of(scope))
+    logger.info("%s %s for %s %s", label, escaped(what), _client_of(scope), _path_of(scope))
 
 
-def client_of(scope: Scope) -> str:
-    """The peer's address and port."""
-    client = scope.get("client")
-    return escaped(f"{client[0]}:{client[1]}") if client else "an unknown client"
+def _client_of(scope: Scope) -> str:
+    return client_of(scope) or "an unknown client"
 
 
-def path_of(scope: Scope) -> str:
+def _path_of(scope: Scope) -> str:
     """The path without the query, which may carry tokens."""
     return escaped(scope.get("path", ""))
-
-
-def escaped(text: str) -> str:
-    """Text without line breaks, control characters and terminal codes."""
-    return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 import msgspec
 
 from ..exceptions import InvalidMessage
+from ..log_text import printable
 from ..types import Data
 from .keys import DoubledKey
 from .models import InvalidModel
@@ -97,9 +98,7 @@ def invalid(path: str, *, expected: str = "", got: str = "", says: str = "") -> 
 
 def quote(text: str) -> str:
     """The peer's own words, safe to print: cut, and control characters escaped."""
-    cut = text[:QUOTED_LIMIT]
-    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
-    return safe if cut == text else safe + "…"
+    return printable(text) if len(text) <= QUOTED_LIMIT else printable(text[:QUOTED_LIMIT]) + "…"
 
 
 def _malformed(codec: str, detail: str) -> InvalidMessage:

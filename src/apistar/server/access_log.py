@@ -15,16 +15,11 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from ..log_text import escaped
 from ..types import Scope
 
 MAX_SHOWN: Final = 1024
 """Characters of a path or a query in one line."""
-
-
-def client_of(scope: Scope) -> str:
-    """The peer's address and port; nothing for a unix socket."""
-    client = scope.get("client")
-    return escaped(f"{client[0]}:{client[1]}") if client else ""
 
 
 def target_of(scope: Scope) -> str:
@@ -37,11 +32,6 @@ def target_of(scope: Scope) -> str:
 def hidden(query: str) -> str:
     """A query without its values."""
     return shortened(escaped(_PARAMETER.sub(_name_of, query)))
-
-
-def escaped(text: str) -> str:
-    """Text without line breaks, control characters and terminal codes."""
-    return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def shortened(text: str) -> str:

@@ -26,13 +26,14 @@ from urllib.parse import unquote
 from uvicorn.protocols.utils import ClientDisconnected
 
 from ..exceptions import WebSocketDisconnect
+from ..log_text import client_of
 from ..transports.driven import Driven
 from ..transports.native import NativeTransport
 from ..transports.opening import Handshake
 from ..transports.transport import NATIVE_EXTENSION, HeaderList
 from ..transports.wheel import Bucket
 from ..types import Event, Scope
-from .access_log import client_of, target_of
+from .access_log import target_of
 from .asgi_session import ASGISession
 from .handshake import Headers
 from .service import Service
