@@ -15,10 +15,9 @@ Sources: RFC 6455 §5.6 (text and binary), RFC 8259 (JSON), the MessagePack spec
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import _lru_cache_wrapper, lru_cache
-from typing import ClassVar, TypeAlias, TypeVar, overload
+from typing import TypeAlias, TypeVar, overload
 
 from ..types import Data
 from . import models
@@ -26,6 +25,7 @@ from .exact import proofs
 from .incoming import guard_decoder, guard_frame_decoder
 from .outgoing import NOTHING_PROVEN, guard_encoder
 from .unsupported import guard_type
+from .wire_format import WireFormat
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,38 +33,8 @@ Decoder: TypeAlias = Callable[[Data], T]
 Encoder: TypeAlias = Callable[[T], bytes]
 
 
-class Codec(ABC):
-    """
-    One way to put typed values on the wire.
-
-    Attributes:
-        name: As routes write it.
-        title: As errors write it.
-        subprotocol: What a client offers to ask for it (RFC 6455 §1.9).
-        text: Whether its messages travel in text frames; in binary ones otherwise.
-        media_type: Of an HTTP body in this codec.
-        keeps_scalars: Whether text, integers, finite floats, booleans and nothing, once encoded, always decode to what
-            they were; a Struct of such fields is then checked by their classes instead of being decoded.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    subprotocol: ClassVar[str]
-    text: ClassVar[bool]
-    media_type: ClassVar[str]
-    keeps_scalars: ClassVar[bool] = False
-
-    @abstractmethod
-    def reader(self, tp: object) -> Callable[[Data], object]:
-        """Decode without translating errors; any `ValueError`, as msgspec's are, means a message that does not fit."""
-
-    def checker(self, tp: object) -> Callable[[Data], object]:
-        """Decode what `writer()` made, to check it; a reader that validates models anew may leave that out here."""
-        return self.reader(tp)
-
-    @abstractmethod
-    def writer(self) -> Callable[[object], bytes]:
-        """Encode any value without checking its type; pydantic's models included (`models.dump`)."""
+class Codec(WireFormat):
+    """One way to put typed values on the wire, and the functions that do it for one type."""
 
     @overload
     def decoder(self, tp: type[T]) -> Decoder[T]: ...

@@ -30,11 +30,10 @@ from .keys import DoubledKey
 from .models import InvalidModel
 from .place import KEY, at
 from .spelling import strip
+from .wire_format import WireFormat
 
 if TYPE_CHECKING:
     import pydantic
-
-    from .codec import Codec
 
 QUOTED_LIMIT: Final = 80
 """Characters of the peer's own words that an error repeats."""
@@ -59,7 +58,7 @@ _LONE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)[\s\S]")
 _MALFORMED: Final = re.compile(r"\w+ (?:data )?is malformed: (?P<detail>.*)$", re.DOTALL)
 
 
-def fault(error: Exception, codec: Codec, tp: object, data: Data) -> InvalidMessage:
+def fault(error: Exception, codec: WireFormat, tp: object, data: Data) -> InvalidMessage:
     """
     Translate what a reader raised.
 
@@ -105,7 +104,7 @@ def _malformed(codec: str, detail: str) -> InvalidMessage:
     return InvalidMessage(f"$: malformed {codec}: {quote(detail)}", path="$", expected=codec)
 
 
-def _early(codec: Codec, data: Data) -> str:
+def _early(codec: WireFormat, data: Data) -> str:
     """What msgspec calls truncated: the message, or the second half of a surrogate pair that is none."""
     if not data:
         return "it is empty"

@@ -5,22 +5,20 @@ The guarded decoder: whatever a peer sends, a value of the type or `InvalidMessa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from ..exceptions import InvalidMessage
 from ..types import Data
 from .fault import fault
-
-if TYPE_CHECKING:
-    from .codec import Codec
+from .wire_format import WireFormat
 
 DECODE_FAULTS: Final = (msgspec.DecodeError, ValueError, RecursionError)
 """msgspec's own; `UnicodeDecodeError` and pydantic's, which are `ValueError`s; nesting past the interpreter's limit."""
 
 
-def guard_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
+def guard_decoder(codec: WireFormat, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
     """
     Wrap a codec's reader so that a bad message raises `InvalidMessage`.
 
@@ -45,7 +43,7 @@ def guard_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> C
     return decode
 
 
-def guard_frame_decoder(codec: Codec, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
+def guard_frame_decoder(codec: WireFormat, tp: object, read: Callable[[Data], object]) -> Callable[[Data], object]:
     """As `guard_decoder`, for a socket, where the other kind of frame is refused; one call, as each message pays it."""
     kind = str if codec.text else bytes
 
@@ -60,7 +58,7 @@ def guard_frame_decoder(codec: Codec, tp: object, read: Callable[[Data], object]
     return decode
 
 
-def wrong_kind(codec: Codec) -> InvalidMessage:
+def wrong_kind(codec: WireFormat) -> InvalidMessage:
     """For a message that came in the other kind of frame than its codec's (RFC 6455 §7.4.1)."""
     expected, got = ("text", "binary") if codec.text else ("binary", "text")
     return InvalidMessage(f"$: expected a {expected} message, got {got}", expected=expected, got=got, code=1003)

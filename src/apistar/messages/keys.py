@@ -80,15 +80,15 @@ def _read_struct(struct: StructType, read: Callable[[Data], object], plain: bool
 
     def read_struct(data: Data) -> object:
         value = read(data)
-        if type(data) is str:
+        if isinstance(data, str):
             colons = data.count(":")
             if (colons != least or text not in data) and not (
                 plain and data.startswith(text) and _agrees(data, colons, value)
             ):
                 _check(data, colons)
         else:
-            colons = data.count(b":")  # type: ignore[arg-type]
-            first = data.startswith(binary)  # type: ignore[arg-type]
+            colons = data.count(b":")
+            first = data.startswith(binary)
             if (colons != least or not first) and not (plain and first and _agrees(data, colons, value)):
                 _check(data, colons)
         return value
@@ -102,7 +102,7 @@ def _read_one_of(least: Mapping[type, int], read: Callable[[Data], object], plai
 
     def read_one_of(data: Data) -> object:
         value = read(data)
-        colons = data.count(":") if type(data) is str else data.count(b":")  # type: ignore[arg-type]
+        colons = data.count(":") if isinstance(data, str) else data.count(b":")
         if colons != least_of(type(value), 0) and not (plain and _agrees(data, colons, value)):
             _check(data, colons)
         return value
@@ -216,4 +216,8 @@ def _written(steps: _Steps) -> str:
 
 def _twice(pairs: list[tuple[str, object]]) -> str:
     seen: set[str] = set()
-    return next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key is doubled")

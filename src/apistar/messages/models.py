@@ -22,11 +22,10 @@ from ..annotations import is_union
 from ..exceptions import UnsupportedType
 from ..types import Data
 from .spelling import arguments, spell, strip
+from .wire_format import WireFormat
 
 if TYPE_CHECKING:
     import pydantic
-
-    from .codec import Codec
 
 
 def is_model(tp: object) -> bool:
@@ -63,7 +62,7 @@ def adapter(tp: object) -> pydantic.TypeAdapter[object]:
     return built
 
 
-def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
+def reader(codec: WireFormat, tp: object) -> Callable[[Data], object] | None:
     """The reader of a type made of models; `None` for any other type."""
     if not holds_model(tp):
         return None
@@ -80,7 +79,7 @@ def reader(codec: Codec, tp: object) -> Callable[[Data], object] | None:
     return lambda data: validate_python(check(data))
 
 
-def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
+def writer(codec: WireFormat, tp: object) -> Callable[[object], bytes] | None:
     """The writer of a type made of models; `None` for any other type."""
     if not holds_model(tp):
         return None
@@ -108,7 +107,7 @@ def writer(codec: Codec, tp: object) -> Callable[[object], bytes] | None:
     return write_model
 
 
-def _is_json(codec: Codec) -> bool:
+def _is_json(codec: WireFormat) -> bool:
     return codec.media_type == "application/json"
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from ..annotations import is_union
 from ..exceptions import UnsupportedType
+from .models import holds_model, is_model
 from .spelling import arguments, members, spell, strip
 
 _ALIKE: Final = {
@@ -37,8 +38,6 @@ def guard_type(tp: object) -> None:
         UnsupportedType: As it says.
     """
     from msgspec import inspect
-
-    from .models import holds_model
 
     try:
         if holds_model(tp):
@@ -59,8 +58,6 @@ def guard_type(tp: object) -> None:
 def _walk(info: object, path: str, seen: set[int]) -> None:
     """Find what no decoder reads, wherever it stands in the type."""
     from msgspec import inspect
-
-    from .models import is_model
 
     if id(info) in seen:
         return
@@ -160,8 +157,6 @@ def _explain_one(tp: object, error: Exception) -> str:
 
 def _alike(tp: object, says: str) -> str:
     """Why the members of a union look alike, and what to write instead."""
-    from .models import is_model
-
     parts = [strip(member) for member in members(tp)]
     modelled = [part for part in parts if is_model(part)]
     if len(modelled) > 1:
