@@ -10,16 +10,18 @@ converters and decoders are built once.
 
 from __future__ import annotations
 
+import collections.abc
 import enum
 import inspect
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol, get_args, get_origin
 
 import msgspec
 
 from ..annotations import names_later
 from ..exceptions import ConfigurationError
+from .signature import hints_of, yields
 
 
 class Lifetime(enum.Enum):
@@ -52,8 +54,6 @@ class Component:
 
         The default compares the annotation with what `resolve` provides. Override it for a family of types.
         """
-        from .signature import provided_annotation
-
         return bool(parameter.annotation == provided_annotation(self))
 
     def __init_subclass__(cls, **options: object) -> None:
@@ -67,6 +67,24 @@ class Component:
         if frame.f_code.co_name != "<module>" and any(map(names_later, hints.values())):
             # String annotations of a class that is written in a function name what only that function knows.
             cls.namespace = dict(frame.f_locals)
+
+
+def chooses_itself(component: Component) -> bool:
+    """Whether a component has its own `can_handle_parameter()`; its annotation then says not what it provides."""
+    return type(component).can_handle_parameter is not Component.can_handle_parameter
+
+
+def provided_annotation(component: Component, namespace: Mapping[str, Any] | None = None) -> Any:
+    """
+    What `resolve` provides: its return annotation, or the item of it where it yields.
+
+    Gives `inspect.Parameter.empty` where there is no return annotation.
+    """
+    known = {**(namespace or {}), **component.namespace}
+    returned = hints_of(component.resolve, known).get("return", inspect.Parameter.empty)
+    if yields(component.resolve) and get_origin(returned) in _YIELDING:
+        return get_args(returned)[0]
+    return returned
 
 
 class BindingKind(enum.Enum):
@@ -126,3 +144,13 @@ class Source(Protocol):
             NotApplicable: If the value does not exist for this kind of route.
             ConfigurationError: If the annotation is of this source and cannot be served.
         """
+
+
+_YIELDING: Final = (
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+    collections.abc.AsyncIterable,
+    collections.abc.Iterator,
+    collections.abc.Generator,
+    collections.abc.Iterable,
+)

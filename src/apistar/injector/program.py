@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, Protocol, get_args, get_origin
 
 from ..annotations import bare, optional_of
 from ..exceptions import ConfigurationError, DependencyCycle, UnknownDependency
@@ -18,10 +18,8 @@ from .component import BindingKind, Component, Lifetime, NotApplicable
 from .foreign import refuse_foreign
 from .plan import MISSING, Arguments, Plan, Resolution, Step, StepKind
 from .provider import Provider, ProviderRecipe
+from .registry import Registry
 from .signature import name_of, parameters_of, unwrapped, where, words
-
-if TYPE_CHECKING:
-    from .injector import Injector
 
 _BINDING_STEPS = {
     BindingKind.READ: StepKind.READ,
@@ -30,19 +28,31 @@ _BINDING_STEPS = {
 }
 
 
+class Host(Protocol):
+    """Who keeps what outlives a program: the `Injector`."""
+
+    def application_value(self, component: Component, parameter: inspect.Parameter) -> Callable[[object], Any]:
+        """Plan a value that lives as long as the application; what comes back reads it."""
+
+    def put_off(self, recipe: ProviderRecipe) -> None:
+        """Compile the plan of a provider when the plan that asks for it is whole, so that they may form a circle."""
+
+
 class Program:
     """The plans of one route and the slots that they share."""
 
     def __init__(
         self,
-        injector: Injector,
+        registry: Registry,
+        host: Host,
         site: object,
         namespace: Mapping[str, Any] | None,
         *,
         application: bool = False,
         recipes: dict[Hashable, ProviderRecipe] | None = None,
     ) -> None:
-        self._injector = injector
+        self._registry = registry
+        self._host = host
         self._site = site
         self._namespace = namespace
         self._application = application
@@ -125,11 +135,11 @@ class Program:
         refuse_foreign(parameter, call)
         if get_origin(bare(parameter.annotation)) is Provider:
             return self._provider_slot(parameter, call, chain, steps)
-        component = self._injector.component_for(parameter, self._namespace)
+        component = self._registry.component_for(parameter, self._namespace)
         if component is not None:
             return self._component_slot(component, parameter, chain, steps, seen)
         try:
-            binding = self._injector.bind(parameter, self._site)
+            binding = self._registry.bind(parameter, self._site)
         except NotApplicable as missing:
             if optional_of(parameter.annotation) is not None:
                 return self.constant(("none",), None)
@@ -151,7 +161,7 @@ class Program:
                 self._reuse(slot, steps)
             return slot
         for candidate in _weaker(parameter):
-            component = self._injector.component_for(candidate, self._namespace)
+            component = self._registry.component_for(candidate, self._namespace)
             if component is not None:
                 return self._component_slot(component, candidate, chain, steps, seen)
         if parameter.default is not parameter.empty:
@@ -192,7 +202,7 @@ class Program:
                     f"{type(component).__qualname__} lives as long as the application and cannot ask for "
                     f"inspect.Parameter ({where(component.resolve)})"
                 )
-            values = self._injector.application_value(component, parameter)
+            values = self._host.application_value(component, parameter)
             slot = self._reserve(key, MISSING)
             origin = where(component.resolve)
             self._keep(Step(slot, StepKind.READ, values, Arguments(), f"{label} (application)", origin), steps)
@@ -225,7 +235,7 @@ class Program:
             asking = [*chain, words(parameter.annotation)]
             recipe = ProviderRecipe(words(wanted), wanted, self._fresh, asking, parameter, call)
             self._recipes[key] = recipe
-            self._injector.pending.append(recipe)
+            self._host.put_off(recipe)
         slot = self._reserve(key, MISSING)
         label = f"{words(parameter.annotation)}, resolved on demand"
         self._keep(Step(slot, StepKind.PROVIDER, recipe.provider, Arguments(), label), steps)
@@ -233,7 +243,7 @@ class Program:
 
     def _fresh(self) -> Program:
         """A program of its own for a provider: nothing is shared but the root and the application's values."""
-        return Program(self._injector, self._site, self._namespace, recipes=self._recipes)
+        return Program(self._registry, self._host, self._site, self._namespace, recipes=self._recipes)
 
     def _keep(self, step: Step, steps: dict[int, Step]) -> None:
         """Remember a step with all that it needs, for the plans that come after."""
@@ -256,7 +266,7 @@ class Program:
     def _unknown(self, parameter: inspect.Parameter, call: Callable[..., Any], chain: list[str]) -> UnknownDependency:
         wanted = words(parameter.annotation)
         names = [*chain, wanted]
-        hint = self._injector.hint(parameter)
+        hint = self._registry.hint(parameter)
         return UnknownDependency(
             f"{' → '.join(names)}: nothing provides parameter {parameter.name!r} of {name_of(call)} "
             f"({where(call)}); {hint}",

@@ -16,13 +16,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from .plan import Plan, Resolution
 from .signature import unwrapped
-
-if TYPE_CHECKING:
-    from .program import Program
 
 T = TypeVar("T")
 
@@ -37,6 +34,16 @@ class Fillable(Protocol):
 
     def make(self, root: Any, given: Mapping[str, object]) -> Any:
         """The value, with what is given in place of what the connection says."""
+
+
+class Planner(Protocol):
+    """What makes the plan of a provider's value: a `Program`."""
+
+    def plan(self, call: Callable[..., Any], /) -> Plan:
+        """Compile the plan of a callable."""
+
+    def resolution(self, root: object, /) -> Resolution:
+        """Start the values of one block."""
 
 
 class Provider(Generic[T]):
@@ -58,8 +65,8 @@ class Provider(Generic[T]):
 
     @asynccontextmanager
     async def _resolved(self, parameters: dict[str, object]) -> AsyncIterator[T]:
-        program, plan = self._recipe.compiled
-        resolution = program.resolution(self._root)
+        planner, plan = self._recipe.compiled
+        resolution = planner.resolution(self._root)
         if parameters:
             self._recipe.fill(resolution, self._root, parameters)
         try:
@@ -81,7 +88,7 @@ class ProviderRecipe:
         self,
         label: str,
         wanted: object,
-        fresh: Callable[[], Program],
+        fresh: Callable[[], Planner],
         chain: list[str],
         asked: inspect.Parameter,
         asker: Callable[..., Any],
@@ -97,9 +104,9 @@ class ProviderRecipe:
 
     def compile(self) -> None:
         """Compile the plan of the value; called once, by the injector."""
-        program = self._fresh()
-        plan = program.plan(returning(self._wanted, self.chain[0], self._asked, self._asker))
-        self.compiled: tuple[Program, Plan] = (program, plan)
+        planner = self._fresh()
+        plan = planner.plan(returning(self._wanted, self.chain[0], self._asked, self._asker))
+        self.compiled: tuple[Planner, Plan] = (planner, plan)
         for step in plan.steps:
             name = getattr(step.about, "name", None)
             if isinstance(name, str):

@@ -7,29 +7,16 @@ closes over, and in the namespace given (the function in which a route was writt
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
 import functools
 import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import Any, Final, get_args
 
 from ..annotations import is_union, names_later
 from ..exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from .component import Component
-
-_YIELDING = (
-    collections.abc.AsyncIterator,
-    collections.abc.AsyncGenerator,
-    collections.abc.AsyncIterable,
-    collections.abc.Iterator,
-    collections.abc.Generator,
-    collections.abc.Iterable,
-)
 
 
 def unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,19 +111,6 @@ def _closure(function: Callable[..., Any]) -> dict[str, Any]:
         except ValueError:  # a name that is assigned later
             continue
     return known
-
-
-def provided_annotation(component: Component, namespace: Mapping[str, Any] | None = None) -> Any:
-    """
-    What `resolve` provides: its return annotation, or the item of it where it yields.
-
-    Gives `inspect.Parameter.empty` where there is no return annotation.
-    """
-    known = {**(namespace or {}), **component.namespace}
-    returned = hints_of(component.resolve, known).get("return", inspect.Parameter.empty)
-    if yields(component.resolve) and get_origin(returned) in _YIELDING:
-        return get_args(returned)[0]
-    return returned
 
 
 def yields(call: Callable[..., Any]) -> bool:
