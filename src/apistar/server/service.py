@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import MutableMapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_remote_addr
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from uvicorn import Config
     from uvicorn.server import ServerState
 
-    from .connection import Connection
+
+class Upgraded(Protocol):
+    """A connection that speaks WebSocket, as all of them are known here."""
+
+    def shutdown(self) -> None:
+        """Tell handler and peer that the server goes away."""
 
 
 class Service:
@@ -88,7 +93,7 @@ class Service:
         self.unforwarded_app = cast(ASGIApp, self.app.app) if type(self.app) is ProxyHeadersMiddleware else self.app
         self.connections = cast("set[object]", server_state.connections)
         self.tasks = server_state.tasks
-        self.websockets: set[Connection] = set()
+        self.websockets: set[Upgraded] = set()
         self.draining = False
         self.log = logging.getLogger("uvicorn.error")
         self.access_log = config.access_log and self.log.isEnabledFor(logging.INFO)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .connection import Connection
+from .service import Upgraded
 
 DRAIN_RATE: Final = 50
 """Sockets told in one second at the least; an application may ask a database about each that comes back."""
@@ -47,7 +47,7 @@ def reserve_of(shutdown_timeout_s: float) -> float:
     return min(RESERVE_S, shutdown_timeout_s / 5)
 
 
-async def drain(sockets: Sequence[Connection], spread_s: float, forced: Callable[[], bool]) -> None:
+async def drain(sockets: Sequence[Upgraded], spread_s: float, forced: Callable[[], bool]) -> None:
     """Tell handler and peer of every socket that the server goes away, evenly over the time given."""
     batches = max(math.ceil(spread_s / TICK_S), 1)
     size = max(math.ceil(len(sockets) / batches), 1)
