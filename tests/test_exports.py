@@ -77,6 +77,8 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
             "Publication",
             "Published",
             "REJOIN",
+            "Seat",
+            "Subscription",
             "conflate",
             "disconnect",
             "drop_oldest",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from apistar import ASyncApp, Component, Route, WebSocket, http
-from apistar.channels import Channel, History
+from apistar.channels import Channel, History, Seat, drop_oldest
 
 
 class Say(msgspec.Struct):
@@ -74,6 +74,22 @@ async def channel_history(ws: WebSocket, remembered: Remembered) -> None:
             await remembered.publish(message)
 
 
+LAGGING: set[Seat] = set()
+
+
+async def lagging(ws: WebSocket, fan: Fan) -> None:
+    """For a client that does not read, and stays."""
+    await ws.connect()
+    async with fan.join(ws, policy=drop_oldest) as joined:
+        LAGGING.add(joined)
+        await ws.wait_closed()
+    LAGGING.discard(joined)
+
+
+async def dropped() -> int:
+    return sum(joined.dropped for joined in LAGGING)
+
+
 async def order(number: int, user: User, page: int = 1) -> dict[str, int | str]:
     return {"number": number, "page": page, "user": user.name}
 
@@ -87,6 +103,8 @@ app = ASyncApp(
         Route("/fan", handler=fan),
         Route("/channel", handler=channel),
         Route("/channel-history", handler=channel_history),
+        Route("/lagging", handler=lagging),
+        Route("/dropped", handler=dropped),
     ],
     components=[UserComponent()],
     broker=os.environ.get("BROKER_URL", "memory://"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Publication,
         Published,
     )
-    from .subscriber import REJOIN
+    from .subscriber import REJOIN, Seat, Subscription
 
 __all__ = [
     "REJOIN",
@@ -43,6 +43,8 @@ __all__ = [
     "PresenceEvent",
     "Publication",
     "Published",
+    "Seat",
+    "Subscription",
     "conflate",
     "disconnect",
     "drop_oldest",
@@ -66,6 +68,8 @@ _LAZY = {
     "Publication": "records",
     "Published": "records",
     "REJOIN": "subscriber",
+    "Seat": "subscriber",
+    "Subscription": "subscriber",
     "conflate": "policy",
     "disconnect": "policy",
     "drop_oldest": "policy",
