@@ -34,6 +34,7 @@ from .components import (
 from .dispatch import Lifespan, Operation, RouteCompiler, readiness_route, refuse_websocket, serve_http, serve_websocket
 from .dispatch.middleware import wrapped
 from .dispatch.mounted import path_below_root, scope_below, serve_mounted
+from .dispatch.options import check_observer, check_texts, listed
 from .docs import Refusals, docs_routes, witnessed
 from .exceptions import ConfigurationError, HTTPException, NotFound
 from .http.static_files import static_files
@@ -111,16 +112,19 @@ class ASyncApp:
         description: str = "",
         servers: Sequence[str] = (),
     ) -> None:
-        routes = _listed("routes", routes)
+        routes = listed("routes", routes)
+        check_texts(True, ready_url=ready_url, schema_url=schema_url, docs_url=docs_url)
+        check_texts(False, static_url=static_url, title=title, version=version, description=description)
+        check_observer(observer)
         self.limits = checked(limits, "the application")
         self.observer = guarded(observer)
         self._channels = ChannelSource(lambda: self.hub)
         self._carriage = (broker, channel_limits)
         self._hub: Hub | None = None
-        if broker != "memory://":
+        if broker != "memory://" or channel_limits is not None:
             _ = self.hub  # what is wrong with it is found here
-        self.injector = Injector(_listed("components", components), self._sources())
-        self._compiler = RouteCompiler(self.injector, _listed("event_hooks", event_hooks), limits, (JSON, MSGPACK))
+        self.injector = Injector(listed("components", components), self._sources())
+        self._compiler = RouteCompiler(self.injector, listed("event_hooks", event_hooks), limits, (JSON, MSGPACK))
         self._hosts = HostCheck(allowed_hosts)
         self._origins = OriginCheck(allowed_origins)
         self._admission = Admission()
@@ -131,7 +135,7 @@ class ASyncApp:
             self._templates = Templates(
                 template_dir, app=self, static_url=lambda path: f"{static_url}/{str(path).lstrip('/')}"
             )
-        self._about = (title, version, description, tuple(servers))
+        self._about = (title, version, description, tuple(listed("servers", servers)))
         reference = functools.cache(self.reference)
         schema = _schema_routes(schema_url, reference) if schema_url is not None else []
         self._refusals: Refusals | None = None
@@ -147,9 +151,7 @@ class ASyncApp:
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
         self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self._used_hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
-        self._stack: ASGIApp = (
-            wrapped(self._dispatch, _listed("middleware", middleware)) if middleware else self._answer
-        )
+        self._stack: ASGIApp = wrapped(self._dispatch, listed("middleware", middleware)) if middleware else self._answer
 
     def _sources(self) -> list[Any]:
         return [
@@ -262,10 +264,16 @@ class ASyncApp:
     def hub(self) -> Hub:
         """What has the channels of this process; made when somebody first asks for it."""
         if self._hub is None:
-            from .channels import Broker, Hub
+            from .channels import Broker, ChannelLimits, Hub
 
             broker, limits = self._carriage
-            self._hub = Hub(Broker.connect(broker) if isinstance(broker, str) else broker, limits, self.observer)
+            if isinstance(broker, str):
+                broker = Broker.connect(broker)
+            if not isinstance(broker, Broker):
+                raise ConfigurationError(f"broker must be a URL or a Broker, not {broker!r}")
+            if not isinstance(limits, ChannelLimits | None):
+                raise ConfigurationError(f"channel_limits must be ChannelLimits(…), not {limits!r}")
+            self._hub = Hub(broker, limits, self.observer)
         return self._hub
 
     def _used_hub(self) -> Hub | None:
@@ -326,13 +334,6 @@ class ASyncApp:
         if self._templates is None:
             raise ConfigurationError("render_template() needs ASyncApp(template_dir=…)")
         return self._templates.render(name, context)
-
-
-def _listed(name: str, given: object) -> list[Any]:
-    if not isinstance(given, Iterable) or isinstance(given, str | type):
-        written = given.__qualname__ if isinstance(given, type) else repr(given)
-        raise ConfigurationError(f"{name} must be a list, not {written}; write {name}=[…]")
-    return list(given)
 
 
 def _schema_routes(url: str, reference: Callable[[], Reference]) -> list[Route]:

@@ -20,7 +20,7 @@ from ..exceptions import ConfigurationError, RouteConfigurationError, Unsupporte
 from ..http.responses import response_of
 from ..http.returned import responder
 from ..injector import MISSING, Injector, NotApplicable, Plan, Program, name_of, where
-from ..injector.signature import hints_of, parameters_of, unwrapped, words
+from ..injector.signature import hints_of, parameters_of, unwrapped, words, yields
 from ..limits import Limits
 from ..messages.codec import Codec
 from ..messages.spelling import strip
@@ -176,8 +176,14 @@ def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:
             f"event hook {hook!r} has none of {', '.join(HOOK_METHODS)}; pass a class with at least one of them"
         )
     for name, method in methods.items():
-        if not inspect.isfunction(unwrapped(method)) or not inspect.signature(method).parameters:
+        of_no_instance = isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod)
+        if of_no_instance or not inspect.isfunction(unwrapped(method)) or not inspect.signature(method).parameters:
             raise ConfigurationError(f"{owner.__qualname__}.{name} must be a method that takes `self`")
+        if yields(method):
+            raise ConfigurationError(
+                f"{owner.__qualname__}.{name} ({where(method)}) yields, and would never run; what must be cleaned up "
+                "belongs into on_response and on_error, or into a Component"
+            )
     if on_error := methods.get("on_error"):
         for parameter in list(inspect.signature(on_error).parameters.values())[1:]:
             if parameter.annotation is parameter.empty and parameter.default is parameter.empty:

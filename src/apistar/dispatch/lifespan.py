@@ -22,6 +22,7 @@ from ..exceptions import BrokerUnavailable, ConfigurationError
 from ..injector import Injector, name_of, where
 from ..injector.signature import unwrapped
 from ..types import ASGIApp, Receive, Scope, Send
+from .calls import check_call
 from .mounted_lifespan import mounted_lifespan
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Lifespan(Generic[App]):
         mounted: What the lifespan of each mounted application gave as the state of its connections, by its `id()`.
 
     Raises:
-        ConfigurationError: If `context` gives no context manager.
+        ConfigurationError: If `context` gives no context manager, or cannot be called with the application.
     """
 
     def __init__(
@@ -53,11 +54,8 @@ class Lifespan(Generic[App]):
         mounts: Iterable[tuple[str, ASGIApp]] = (),
         hub: Callable[[], Hub | None] = lambda: None,
     ) -> None:
-        if context is not None and not _may_give_a_context(context):
-            raise ConfigurationError(
-                f"lifespan {name_of(context)} ({where(context)}) gives no async context manager; make it an "
-                "`async def` that yields once, and put @contextlib.asynccontextmanager above it"
-            )
+        if context is not None:
+            _check(context)
         self.state: Mapping[str, Any] = {}
         self.mounted: dict[int, Mapping[str, Any]] = {}
         self._app = app
@@ -124,7 +122,12 @@ class Lifespan(Generic[App]):
                 self.mounted[key] = await stack.enter_async_context(mounted_lifespan(mount, prefix))
             state = None
             if self._context is not None:
-                state = await stack.enter_async_context(self._context(self._app))
+                state = await stack.enter_async_context(_context_of(self._context, self._app))
+                if not isinstance(state, Mapping | None):
+                    raise ConfigurationError(
+                        f"lifespan {name_of(self._context)} ({where(self._context)}) yields {state!r}; the state of "
+                        "connections is a mapping, or nothing"
+                    )
         except BaseException:
             await stack.aclose()
             raise
@@ -147,6 +150,30 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, BrokerUnavailable):
         return f"the broker does not answer: {error} Start it, or name another in ASyncApp(broker=…)."
     return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _check(context: Callable[..., object]) -> None:
+    if hasattr(context, "__aenter__"):
+        raise ConfigurationError("lifespan is called by the application; give the function, without parentheses")
+    if not callable(context):
+        raise ConfigurationError(f"lifespan must be a function `lifespan(app)`, not {context!r}")
+    if not _may_give_a_context(context):
+        raise _no_context(context)
+    check_call("lifespan", context, ("app",))
+
+
+def _no_context(context: Callable[..., object]) -> ConfigurationError:
+    return ConfigurationError(
+        f"lifespan {name_of(context)} ({where(context)}) gives no async context manager; make it an "
+        "`async def` that yields once, and put @contextlib.asynccontextmanager above it"
+    )
+
+
+def _context_of(context: Callable[[App], Context], app: App) -> Context:
+    made = context(app)
+    if not hasattr(made, "__aenter__"):
+        raise _no_context(context)
+    return made
 
 
 def _may_give_a_context(context: Callable[..., object]) -> bool:

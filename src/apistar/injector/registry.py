@@ -5,7 +5,7 @@ Who provides what: the components of the application, and the sources that are b
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_origin
 
 from ..annotations import optional_of
@@ -35,6 +35,11 @@ class Registry:
             _check_component(component)
             if not callable(getattr(component, "resolve", None)):
                 raise ConfigurationError(f"{type(component).__qualname__} has no resolve() method")
+            if not _takes_self(component.resolve):
+                raise ConfigurationError(
+                    f"{type(component).__qualname__}.resolve ({where(component.resolve)}) must be a method that takes "
+                    "`self`"
+                )
             if is_context_manager(component.resolve):
                 raise ConfigurationError(
                     f"{type(component).__qualname__}.resolve ({where(component.resolve)}) gives a context manager; a "
@@ -105,6 +110,14 @@ class Registry:
                 f"WebSocket[{words(wanted)}, …], else add a Component whose resolve() returns {words(wanted)}"
             )
         return f"add a Component whose resolve() returns {words(wanted)} to components=[…]"
+
+
+def _takes_self(resolve: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(resolve)
+    except ValueError:  # a bound method of a function without parameters
+        return False
+    return True
 
 
 def _check_component(component: object) -> None:

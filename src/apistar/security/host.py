@@ -22,6 +22,11 @@ class HostCheck:
     def __init__(self, allowed_hosts: Sequence[str]) -> None:
         if isinstance(allowed_hosts, str):
             raise ConfigurationError(f"allowed_hosts must be a list: allowed_hosts=[{allowed_hosts!r}]")
+        for host in allowed_hosts:
+            if not isinstance(host, str):
+                raise ConfigurationError(
+                    f"allowed host {host!r} must be text, such as 'example.com' or '*.example.com'"
+                )
         self.active = bool(allowed_hosts) and "*" not in allowed_hosts
         self._exact = {host.lower() for host in allowed_hosts if not host.startswith("*.")}
         self._suffixes = tuple(host[1:].lower() for host in allowed_hosts if host.startswith("*."))
