@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from redis.asyncio import ConnectionPool
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from .redis_scripts import SCRIPTS, Script
 from .rounds import Rounds
 
+ONE_REDIS: Final = "channels need one Redis that has all topics, with replicas if need be"
 Command: TypeAlias = "tuple[str | bytes | int, ...]"
 
 
@@ -62,6 +63,9 @@ class RedisCommands(Rounds[Command]):
         for _ in commands:
             try:
                 replies.append(await connection.read_response())
+            except MovedError as moved:
+                place = f"{moved.host}:{moved.port}"
+                replies.append(RedisError(f"keeps this topic on another node of its cluster, {place}; {ONE_REDIS}"))
             except ResponseError as refusal:
                 replies.append(refusal)
         return replies
