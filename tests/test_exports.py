@@ -54,6 +54,7 @@ PUBLIC: Final[dict[str, frozenset[str]]] = {
             "JSONResponse",
             "RedirectResponse",
             "Response",
+            "ServerSentEvent",
             "StreamingResponse",
         }
     ),

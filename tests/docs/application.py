@@ -211,15 +211,11 @@ async def sign(form: http.FormData) -> dict[str, str]:
     return {name: str(value) for name, value in form.items()}
 
 
-def news() -> http.StreamingResponse:
+async def news() -> AsyncIterator[http.ServerSentEvent[int | Person]]:
     """Tell the news as it comes."""
-
-    async def tell() -> AsyncIterator[str]:
-        for number in itertools.count():
-            yield f"data: {number}\n\n"
-            await asyncio.sleep(0.05)
-
-    return http.StreamingResponse(tell(), media_type="text/event-stream")
+    for number in itertools.count():
+        yield http.ServerSentEvent(number)
+        await asyncio.sleep(0.05)
 
 
 async def hidden(ws: WebSocket) -> None:

@@ -76,6 +76,12 @@ def test_tells_parameters_messages_refusals_and_closes(reader: Reader) -> None:
     assert reader.driver.title == "WS /chat/{room} · Kitchen"
 
 
+def test_event_stream_shows_the_type_of_its_data(reader: Reader) -> None:
+    reader.open("news")
+    assert "int | Person events, text/event-stream" in reader.find(".reading").text.replace("\n", " ")
+    assert reader.find(".reading a[href='#/type/Person']").text == "Person"
+
+
 def test_types_are_linked_and_say_where_they_are_used(reader: Reader) -> None:
     reader.open("chat")
     reader.find(".reading a[href='#/type/Person']").click()

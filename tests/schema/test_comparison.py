@@ -5,7 +5,7 @@ What breaks clients: each row is a change of one type or one route, and what is 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -437,6 +437,18 @@ def test_change_of_a_route(before: ASyncApp, after: ASyncApp, lines: set[str]) -
     found = set(report(differences(before, after)).split("\n"))
     assert lines <= found, found
     assert any(line.startswith(BREAKS) for line in found) is any(line.startswith(BREAKS) for line in lines), found
+
+
+def test_change_of_the_data_of_an_event_stream_breaks_clients() -> None:
+    async def numbers() -> AsyncIterator[http.ServerSentEvent[int]]:
+        yield http.ServerSentEvent(1)
+
+    async def floats() -> AsyncIterator[http.ServerSentEvent[float]]:
+        yield http.ServerSentEvent(1.5)
+
+    before, after = (ASyncApp([Route("/", handler=handler, name="tell")]) for handler in (numbers, floats))
+    lines = report(differences(before, after)).split("\n")
+    assert any(line.startswith(BREAKS) and ".data:" in line for line in lines), lines
 
 
 def test_documents_of_two_kinds_cannot_be_compared() -> None:

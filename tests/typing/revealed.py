@@ -83,6 +83,15 @@ async def typed(ws: WebSocket[Say | Leave, Said]) -> None:
                 assert_type(message, Leave)
 
 
+async def events(prompt: str) -> AsyncIterator[http.ServerSentEvent[Said | Here]]:
+    """Fewer types may be yielded than were announced, and no data at all."""
+    event = http.ServerSentEvent(Said("somebody", prompt), id="1")
+    assert_type(event, http.ServerSentEvent[Said])
+    yield event
+    yield http.ServerSentEvent(Here([prompt]), event="here", retry_ms=500)
+    yield http.ServerSentEvent(comment="nothing yet")
+
+
 async def one_way(ws: WebSocket[Say]) -> None:
     """`WebSocket[In]` sends text and bytes."""
     assert_type(ws, WebSocket[Say, str | bytes])

@@ -89,7 +89,8 @@ def _method(entry: Entry[Operation]) -> str:
 
 def _kind(operation: Operation) -> str:
     if operation.kind is RouteKind.HTTP:
-        return "HTTP, in a thread" if operation.style is Style.SYNC else "HTTP"
+        kinds = {Style.SYNC: "HTTP, in a thread", Style.EVENTS: "HTTP, events as they come"}
+        return kinds.get(operation.style, "HTTP")
     types = operation.messages
     if operation.style is Style.GENERATOR:
         return f"generator of {spell(types.outgoing)}" if types is not None else "generator"

@@ -18,6 +18,7 @@ from ..limits import Limits
 from ..types import Receive, Scope, Send
 
 if TYPE_CHECKING:
+    from ..http.event_stream import EventStream
     from ..websocket import WebSocket
 
 
@@ -31,6 +32,7 @@ class Exchange:
         path_params: Converted, by name.
         limits: Of the route.
         websocket: Of a WebSocket route.
+        stream: Of an async generator of events, once it runs.
         response: What will be sent, for `on_response` and `on_error` hooks.
         error: What went wrong, for `on_error` hooks.
         ended_by: What the handler was left with, for clean-ups: `error`, or an exception that is an answer.
@@ -50,6 +52,7 @@ class Exchange:
         "route",
         "scope",
         "send",
+        "stream",
         "websocket",
     )
 
@@ -69,6 +72,7 @@ class Exchange:
         self.route = route
         self.path_params = path_params or {}
         self.websocket: WebSocket[Any, Any] | None = None
+        self.stream: EventStream | None = None
         self.response: Response | None = None
         self.error: BaseException | None = None
         self.ended_by: BaseException | None = None
@@ -84,8 +88,16 @@ class Exchange:
             self._request = LimitedRequest(self.scope, self.receive, self.send, self.limits)
         return self._request
 
+    @property
+    def body_done(self) -> bool:
+        """Whether nobody will read a body: it was read, or the method has none."""
+        request = self._request
+        return self.scope["method"] in ("GET", "HEAD") or (request is not None and hasattr(request, "_body"))
+
     async def close(self) -> None:
-        """Close the files that came in a form."""
+        """Stop an event stream; close the files that came in a form."""
+        if self.stream is not None:
+            await self.stream.close()
         if self._request is not None:
             await self._request.close()
 

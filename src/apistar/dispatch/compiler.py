@@ -7,7 +7,6 @@ a WebSocket route. An async generator is a WebSocket route by itself.
 
 from __future__ import annotations
 
-import collections.abc
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from ..components import ChannelInfo, Site
 from ..exceptions import ConfigurationError, RouteConfigurationError, UnsupportedType
 from ..http.responses import response_of
 from ..http.returned import responder
+from ..http.server_sent_event import ASYNC_ITERATION, ServerSentEvent, data_type, event_encoder
 from ..injector import MISSING, Injector, NotApplicable, Plan, Program, name_of, where
 from ..injector.signature import hints_of, parameters_of, unwrapped, words, yields
 from ..limits import Limits
@@ -28,7 +28,6 @@ from ..routing import Path, Route, RouteKind
 from ..websocket import WebSocket
 from .operation import HookPlans, Operation, Style
 
-_ASYNC_ITERATION = (collections.abc.AsyncIterator, collections.abc.AsyncGenerator, collections.abc.AsyncIterable)
 HOOK_METHODS = ("on_request", "on_response", "on_error")
 
 
@@ -50,12 +49,17 @@ class RouteCompiler:
         Raises:
             ConfigurationError: With the chain, and the handler's file and line.
         """
-        style = _style(route.handler)
+        style = _style(route)
         _check_handler(route)
         if style is not Style.GENERATOR:
             try:
                 return self._compile(route, path, RouteKind.HTTP, style, documented)
             except NotApplicable:
+                if style is Style.EVENTS:
+                    raise ConfigurationError(
+                        f"{_label(route.handler)} yields http.ServerSentEvent and is plain HTTP, but it, or a "
+                        "component that it needs, takes a WebSocket; over a WebSocket yield the data itself"
+                    ) from None
                 if style is Style.SYNC:
                     raise ConfigurationError(
                         f"{_label(route.handler)} takes a WebSocket and must be `async def`; only plain HTTP handlers "
@@ -101,7 +105,8 @@ class RouteCompiler:
             url=path.template,
             documented=documented,
             path_types={**dict.fromkeys(missing, str), **site.path_types},
-            respond=_responder(route) if kind is RouteKind.HTTP else response_of,
+            respond=_responder(route) if kind is RouteKind.HTTP and style is not Style.EVENTS else response_of,
+            encode_event=_event_encoder(route) if style is Style.EVENTS else None,
             connects=any(strip(parameter.annotation) is WebSocket for parameter in _parameters(route)),
         )
 
@@ -198,10 +203,11 @@ def _first_parameter(method: Callable[..., Any]) -> str:
     return next(iter(inspect.signature(method).parameters))
 
 
-def _style(handler: Callable[..., Any]) -> Style:
+def _style(route: Route) -> Style:
+    handler = route.handler
     function = unwrapped(handler)
     if inspect.isasyncgenfunction(function):
-        return Style.GENERATOR
+        return Style.GENERATOR if _event_data(route) is None else Style.EVENTS
     direct = handler.func if isinstance(handler, functools.partial) else handler
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(direct)
     return Style.ASYNC if is_async else Style.SYNC
@@ -254,12 +260,27 @@ def _responder(route: Route) -> Callable[[Any], Response]:
         raise UnsupportedType(f"{_label(route.handler)} returns {error.detail}") from None
 
 
+def _event_data(route: Route) -> object | None:
+    """The type of the data, where an async generator yields events."""
+    try:
+        return data_type(_item(route))
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{_label(route.handler)}: {error.detail}") from None
+
+
+def _event_encoder(route: Route) -> Callable[[ServerSentEvent[Any]], bytes]:
+    try:
+        return event_encoder(_event_data(route))
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{_label(route.handler)} yields {error.detail}") from None
+
+
 def _item(route: Route) -> Any:
     """The type of an async generator's values; `Any` where it does not say."""
     returned = hints_of(route.handler, route.namespace).get("return", Any)
     if returned is Any:
         return Any
-    if get_origin(returned) not in _ASYNC_ITERATION:
+    if get_origin(returned) not in ASYNC_ITERATION:
         raise UnsupportedType(
             f"{_label(route.handler)} yields, and says that it returns {words(returned)}; "
             f"write `-> AsyncIterator[{words(returned)}]`"

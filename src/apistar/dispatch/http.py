@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from ..components import Exchange
 from ..exceptions import HTTPException
+from ..http.event_stream import EventStream
 from ..http.responses import check_headers, problem_of
 from ..http.waiting import TimedReceive, timed
 from ..injector import Plan, Resolution
@@ -69,7 +70,7 @@ async def _respond(
             await hooks.start(resolution)
             if refusal is not None:
                 raise refusal
-            exchange.response = operation.respond(await _call(operation, resolution))
+            exchange.response = operation.respond(await _call(operation, exchange, resolution))
         except (HTTPException, StarletteHTTPException) as answer:
             exchange.ended_by = answer
             exchange.response = problem_of(answer)
@@ -94,12 +95,17 @@ async def _respond(
     return exchange.response
 
 
-async def _call(operation: Operation, resolution: Resolution) -> Any:
+async def _call(operation: Operation, exchange: Exchange, resolution: Resolution) -> Any:
     plan = operation.plan
     if plan.immediate:
         resolution.prepare_nowait(plan)
     else:
         await resolution.prepare(plan)
+    if operation.encode_event is not None:
+        events = resolution.invoke(plan.call, plan.arguments)
+        exchange.stream = EventStream(events, operation.encode_event, operation.limits)
+        await exchange.stream.begin(exchange.receive if exchange.body_done else None)
+        return exchange.stream
     if operation.style is Style.ASYNC:
         return await resolution.invoke(plan.call, plan.arguments)
     result = await anyio.to_thread.run_sync(partial(resolution.invoke, plan.call, plan.arguments))

@@ -12,6 +12,7 @@ import msgspec
 from starlette.responses import Response
 
 from ..http.responses import response_of
+from ..http.server_sent_event import ServerSentEvent
 from ..injector import Plan, Program, Resolution
 from ..limits import Limits
 from ..messages.message_types import MessageTypes
@@ -25,6 +26,8 @@ class Style(enum.Enum):
     SYNC = "sync, in a worker thread"
     GENERATOR = "async generator"
     """Its values are sent over a WebSocket as they come."""
+    EVENTS = "async generator of events"
+    """Its values are an event stream over HTTP."""
 
 
 class HookPlans(msgspec.Struct, frozen=True):
@@ -66,6 +69,7 @@ class Operation(msgspec.Struct, frozen=True):
         documented: Whether the schema and the docs page show it.
         path_types: Annotations of the path parameters by name.
         respond: Makes a response of what an HTTP handler returns.
+        encode_event: Makes bytes of what an async generator of events yields.
         connects: Whether an async generator takes the socket, and so may complete or refuse the handshake itself.
     """
 
@@ -82,4 +86,5 @@ class Operation(msgspec.Struct, frozen=True):
     documented: bool = True
     path_types: Mapping[str, Any] = msgspec.field(default_factory=dict)
     respond: Callable[[Any], Response] = response_of
+    encode_event: Callable[[ServerSentEvent[Any]], bytes] | None = None
     connects: bool = False

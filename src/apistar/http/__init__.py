@@ -17,6 +17,7 @@ from .annotations import (
     UploadFile,
 )
 from .responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from .server_sent_event import ServerSentEvent
 
 __all__ = [
     "URL",
@@ -37,6 +38,7 @@ __all__ = [
     "RedirectResponse",
     "Request",
     "Response",
+    "ServerSentEvent",
     "StreamingResponse",
     "UploadFile",
 ]

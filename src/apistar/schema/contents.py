@@ -18,9 +18,11 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from ..annotations import union_of
 from ..components.body import BodyInfo
 from ..http.body import parses_forms
+from ..http.event_stream import EventStream
 from ..http.form import FORMS, MULTIPART, fields_of, fits_form, has_upload
 from ..http.responses import JSONResponse
 from ..http.returned import is_response
+from ..http.server_sent_event import event_data
 from ..injector.signature import hints_of
 from ..messages.description import Schema, describe
 from ..messages.docstring import parse
@@ -135,6 +137,9 @@ def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
     returned = _returned(route)
     if returned is inspect.Parameter.empty or returned is Any:
         return 200, Content(("*/*",), None)
+    data = event_data(returned)
+    if data is not None:
+        return 200, Content((EventStream.media_type,), _event_stream(types, data))
     rest = [member for member in members(returned) if strip(member) not in (None, type(None))]
     if not rest:
         return 204, None
@@ -147,6 +152,21 @@ def response_of(types: Types, route: Route) -> tuple[int, Content | None]:
         return 200, Content((BINARY,), {"type": "string", "format": "binary"})
     whole = returned if len(plain) == len(list(members(returned))) else union_of(plain)
     return 200, Content((JSON.media_type,), types.outgoing(whole))
+
+
+def _event_stream(types: Types, data: object) -> Schema:
+    """
+    The events of a stream, one after the other, with JSON in their texts.
+
+    OpenAPI 3.2 §4.14.4 describes an event so, in `itemSchema`; 3.1 has no word for what follows but an array's.
+    """
+    text: Schema = {"type": "string"}
+    if strip(data) is not str:
+        text |= {"contentMediaType": JSON.media_type, "contentSchema": types.outgoing(data)}
+    word: Schema = {"type": "string"}
+    retry: Schema = {"type": "integer", "minimum": 0}
+    event: Schema = {"type": "object", "properties": {"data": text, "event": word, "id": word, "retry": retry}}
+    return {"type": "array", "items": event}
 
 
 def _of_response(tp: object) -> tuple[int, Content | None]:

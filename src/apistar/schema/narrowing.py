@@ -145,7 +145,7 @@ class Narrowing:
             yield Change(place, text, breaking=closed[1] and incoming)
 
     def _items(self, before: Schema, after: Schema, direction: Direction, place: str) -> Iterator[Change]:
-        for keyword, suffix in (("items", "[]"), ("additionalProperties", ".*")):
+        for keyword, suffix in (("items", "[]"), ("additionalProperties", ".*"), ("contentSchema", "")):
             old, new = before.get(keyword, {}), after.get(keyword, {})
             if isinstance(old, dict) and isinstance(new, dict) and (old or new):
                 yield from self.compare(old, new, direction, f"{place}{suffix}")

@@ -211,16 +211,18 @@ function outcomes(title, list, meaning = () => "") {
 
 function content(title, found, schemas, text = "") {
   if (!found) return section(title, element("p.note", {}, text || "No body."));
+  const events = found.media_types.includes("text/event-stream") && found.schema?.items?.properties;
+  const schema = events ? events.data : found.schema;
   return section(
     title,
     text && !/^(OK|No Content)$/.test(text) ? element("p", {}, inline(text)) : null,
     element(
       "p.alias",
       {},
-      found.schema ? typeText(found.schema, schemas) : element("code.type", {}, "Any"),
-      element("span.carrier", {}, found.media_types.join(", ")),
+      schema ? typeText(schema, schemas) : element("code.type", {}, "Any"),
+      element("span.carrier", {}, `${events ? "events, " : ""}${found.media_types.join(", ")}`),
     ),
-    found.schema && schemas.resolve(found.schema).properties ? members(found.schema, schemas) : null,
+    schema && schemas.resolve(schema).properties ? members(schema, schemas) : null,
   );
 }
 

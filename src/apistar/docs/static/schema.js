@@ -71,6 +71,7 @@ export class Schemas {
     const name = this.nameOf(schema);
     if (name !== null) return [{ name }];
     const found = schema ?? {};
+    if (found.contentSchema) return this.spelled(found.contentSchema);
     const branches = this.branches(found);
     if (branches)
       return joined(
