@@ -53,11 +53,11 @@ def read_unique(tp: object, read: Callable[[Data], object]) -> Callable[[Data], 
     """
     if tp is Any or tp is object:
         return _read_any(read)
-    structs, alone = _structs(tp)
+    structs, alone = structs_of(tp)
     if alone:
         return _read_struct(structs[0], read, adds_nothing(tp))
     tagged = len(structs) > 1
-    least = {_class(struct): _required(struct) + tagged for struct in structs}
+    least = {class_of(struct): required_keys(struct) + tagged for struct in structs}
     return _read_one_of(least, read, adds_nothing(tp, tag_may_be_missing=True))
 
 
@@ -74,7 +74,7 @@ def _read_any(read: Callable[[Data], object]) -> Callable[[Data], object]:
 def _read_struct(struct: StructType, read: Callable[[Data], object], plain: bool) -> Callable[[Data], object]:
     """For one Struct, whose tag may be left out; where it is there, it mostly comes first."""
     tagged = struct.tag_field is not None
-    least = _required(struct) + tagged
+    least = required_keys(struct) + tagged
     text = f"{{{_encode(struct.tag_field).decode()}:" if tagged else ""
     binary = text.encode()
 
@@ -148,7 +148,7 @@ def _escaped_colons(data: Data) -> int:
     return raw.count(b"\\u003a") + raw.count(b"\\u003A")
 
 
-def _structs(tp: object) -> tuple[list[StructType], bool]:
+def structs_of(tp: object) -> tuple[list[StructType], bool]:
     """The Structs that a message may be, and whether it must be one, without a tag to tell which."""
     from msgspec import inspect
 
@@ -160,11 +160,13 @@ def _structs(tp: object) -> tuple[list[StructType], bool]:
     return structs, len(members) == len(structs) == 1
 
 
-def _class(struct: StructType) -> type:
+def class_of(struct: StructType) -> type:
+    """The class of its instances, where it is generic."""
     return typing.get_origin(struct.cls) or struct.cls
 
 
-def _required(struct: StructType) -> int:
+def required_keys(struct: StructType) -> int:
+    """How many keys a message of it has at least, besides a tag."""
     return sum(field.required for field in struct.fields)
 
 
