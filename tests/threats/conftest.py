@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.server.conftest import server
-from tests.server.processes import ServerProcess, serving
+from tests.server.processes import UVICORN, ServerProcess, serving
 from tests.threats.watch import echoes, summary
 
 __all__ = ["server"]
@@ -24,6 +26,44 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def attacked(request: pytest.FixtureRequest, ours: ServerProcess, server: ServerProcess) -> ServerProcess:
     """Our application, and a foreign one on our protocol class."""
     return ours if request.param == "native" else server
+
+
+@pytest.fixture(scope="session", params=["native", "asgi"])
+def carried(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ours: ServerProcess
+) -> Iterator[ServerProcess]:
+    """Our application on our server, and on one that knows ASGI alone."""
+    if request.param == "native":
+        yield ours
+        return
+    folder = tmp_path_factory.mktemp("carried")
+    with serving(folder, "tests.threats.app:app", UVICORN, http="h11", ws="websockets-sansio") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def uvicorn_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ServerProcess]]:
+    """Our WebSocket class below an HTTP class of uvicorn's own; handshakes may take the application half a second."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def start(http: str) -> ServerProcess:
+            options = {"ws": "apistar.server:WebSocketProtocol", "http": http}
+            folder = tmp_path_factory.mktemp("plain")
+            return running.enter_context(serving(folder, "tests.threats.impatient:app", UVICORN, **options))
+
+        yield start
+
+
+@pytest.fixture(params=["httptools", "h11"])
+def http(request: pytest.FixtureRequest) -> str:
+    """The name of an HTTP class of uvicorn's own."""
+    return str(request.param)
+
+
+@pytest.fixture
+def plain(http: str, uvicorn_with: Callable[[str], ServerProcess]) -> ServerProcess:
+    return uvicorn_with(http)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,5 +1,5 @@
 """
-Opening handshakes that no server may take, in bytes: rows 10, 11, 12 and 23 of the threats.
+Opening handshakes that no server may take, in bytes: rows 9 to 12 and 23 of the threats.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ FORBIDDEN_LINES: Final = [
     b"Sec-WebSocket-Protocol: caf\xe9",
     b"Sec-WebSocket-Extensions: caf\xc3\xa9",
 ]
+NORMALISED_BY_H11: Final = {b"X: a\r\n b", b"X: a\r\n\tb", b"X: a\nY: b"}
+"""h11 unfolds lines and takes a lone LF for their end, as RFC 9112 §5.2 and §2.2 allow; nobody sees what was sent."""
 BODIES_AND_METHODS: Final = [
     handshake(b"/echo", b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
     handshake(b"/echo", b"Content-Length: 3", b"Content-Length: 3") + b"abc",

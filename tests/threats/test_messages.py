@@ -5,11 +5,10 @@ Rows 1, 23 and 26 of the threats: foreign origins, subprotocols that nobody offe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.server.processes import UVICORN, ServerProcess, serving
+from tests.server.processes import ServerProcess
 from tests.server.wire import TEXT, handshake, is_closed, read_answer, read_close, read_frame, upgrade
 from tests.threats.watch import MIB, assert_alive, bounded, witness
 from tests.transports.wire import frame
@@ -65,19 +64,6 @@ def test_page_of_the_same_site_is_served(ours: ServerProcess, host: bytes, origi
     with ours.connect() as client:
         client.sendall(handshake(b"/echo", b"Origin: " + origin, host=host))
         assert read_answer(client).status == 101
-
-
-@pytest.fixture(scope="module", params=["native", "asgi"])
-def carried(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ours: ServerProcess
-) -> Iterator[ServerProcess]:
-    """Our application on our protocol class, and on one that knows ASGI alone."""
-    if request.param == "native":
-        yield ours
-        return
-    folder = tmp_path_factory.mktemp("asgi")
-    with serving(folder, "tests.threats.app:app", UVICORN, http="h11", ws="websockets-sansio") as process:
-        yield process
 
 
 PROXIED = b"X-Forwarded-Proto: https"

@@ -8,30 +8,18 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.server.processes import LIMITS, UVICORN, ServerProcess, serving, wait_for
+from tests.server.processes import LIMITS, ServerProcess, serving, wait_for
 from tests.server.wire import Answer, is_closed, read_answer, read_head, read_to_end
 from tests.threats.app import SLOW_S
 from tests.threats.watch import MIB, assert_alive
 
 FORM = b"Content-Type: multipart/form-data; boundary=B"
 FILE = b'--B\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-
-
-@pytest.fixture(scope="module", params=["native", "asgi"])
-def carried(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ours: ServerProcess
-) -> Iterator[ServerProcess]:
-    """Our application on our server, and on one without a deadline."""
-    if request.param == "native":
-        yield ours
-        return
-    with serving(tmp_path_factory.mktemp("asgi"), "tests.threats.app:app", UVICORN, http="h11") as process:
-        yield process
 
 
 def head(target: bytes, *lines: bytes, length: int = 1_000_000) -> bytes:

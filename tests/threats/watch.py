@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.server.processes import ROOT, ServerProcess
-from tests.server.wire import TEXT, frame, read_frame, upgrade
+from tests.server.wire import TEXT, frame, read_frame, read_to_end, upgrade
 
 MIB: Final = 1024 * 1024
 MAX_GROWTH_BYTES: Final = 24 * MIB
@@ -32,6 +32,16 @@ def assert_alive(server: ServerProcess) -> None:
         upgrade(client)
         client.sendall(frame(TEXT, b"alive"))
         assert read_frame(client) == (TEXT, b"alive")
+
+
+def status_of(server: ServerProcess, request: bytes) -> int:
+    """The status of the one answer to a request, which says that the server closes; and it does, and says no more."""
+    with server.connect() as client:
+        client.sendall(request)
+        answer = read_to_end(client)
+    assert len(re.findall(rb"^HTTP/1.1 \d", answer, re.MULTILINE)) == 1
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    return int(answer[9:12])
 
 
 @contextlib.contextmanager
