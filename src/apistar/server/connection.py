@@ -94,7 +94,7 @@ class Connection:
             "query_string": query,
             "headers": headers,
             "subprotocols": handshake.subprotocols,
-            "state": service.app_state.copy(),  # type: ignore[attr-defined]
+            "state": service.app_state.copy(),
             "extensions": {"websocket.http.response": {}, NATIVE_EXTENSION: self},
         }
         self.transport = NativeTransport(service.loop, tcp, handshake, self)

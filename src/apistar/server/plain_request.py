@@ -10,13 +10,13 @@ the time of the route through `BODY_CLOCK_EXTENSION`; for others it is the serve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..transports.wheel import Bucket, Wheel
-from ..types import ASGIApp, Event, Receive, Scope, Send
+from ..types import ASGIApp, BytesLike, Event, Send
 from .service import Service
 
 NOT_STARTED: Final = -1.0
@@ -39,13 +39,14 @@ class Cancellable:
         self._app = app
         self._cycle = cycle
         self._service = service
-        self._send: Send = cycle.send  # type: ignore[assignment]
         self._turn = TURN_PIECES
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> object:
-        self._send = send
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """ASGI's application, with what it returned: uvicorn complains of a value. Its types of ASGI are its own."""
+        self._send: Send = send
+        running: Awaitable[object] = self._app(scope, receive, self.send)
         try:
-            return await self._app(scope, receive, self.send)  # type: ignore[func-returns-value]  # uvicorn looks at it
+            return await running
         except asyncio.CancelledError:
             if not self._service.draining:
                 raise
@@ -121,9 +122,9 @@ class BodyClock:
             self._wheel.schedule(self, max(left_s, 0.0), self._loop)
 
 
-class LastTransport:
+class LastTransport(asyncio.Transport):
     """
-    A TCP transport for the last answer of a connection whose client may still be sending.
+    TCP for the last answer of a connection whose client may still be sending: as much of it as uvicorn asks for.
 
     It is closed by `end`, which lets the client read the answer first.
     """
@@ -131,13 +132,17 @@ class LastTransport:
     __slots__ = ("_end", "_tcp")
 
     def __init__(self, tcp: asyncio.Transport, end: Callable[[], None]) -> None:
+        super().__init__()
         self._tcp = tcp
         self._end = end
+
+    def write(self, data: BytesLike) -> None:
+        self._tcp.write(data)
+
+    def is_closing(self) -> bool:
+        return self._tcp.is_closing()
 
     def close(self) -> None:
         """End, as soon as the answer is read or a moment has passed."""
         if not self._tcp.is_closing():
             self._end()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tcp, name)

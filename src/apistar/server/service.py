@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -78,7 +77,7 @@ class Service:
         self,
         config: Config,
         server_state: ServerState,
-        app_state: MutableMapping[str, Any],
+        app_state: dict[str, Any],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         settings = config if isinstance(config, Settings) else None
@@ -137,7 +136,7 @@ class Service:
 def service_of(
     config: Config,
     server_state: ServerState,
-    app_state: MutableMapping[str, Any],
+    app_state: dict[str, Any],
     loop: asyncio.AbstractEventLoop,
 ) -> Service:
     """The service of a server process, made for its first connection."""

@@ -1,0 +1,192 @@
+"""
+The plain requests of one HTTP connection: which one runs, whose body is waited for, and how the last answer ends it.
+
+uvicorn answers requests one after the other, in their order (RFC 9112 §9.3.2). What is added to it:
+
+- A body has a deadline (`plain_request.py`); that of a pipelined request runs from when its turn has come.
+- A request that is refused waits for the answers to those before it, then the connection ends.
+- Who still sends when the last answer goes out gets to read it (RFC 9112 §9.6).
+
+A connection that upgrades at once pays for none of uvicorn's per-connection state: `HttpToolsProtocol.__init__` runs
+with the first plain request. What is asked before that has its value in the class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from ..transports.wheel import Bucket
+from .farewell import Farewell, response_of
+from .handshake import Headers, Refused
+from .plain_request import BodyClock, Cancellable, LastTransport
+from .service import Service
+
+BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
+"""A request that has one of them has a body (RFC 9112 §6.3)."""
+
+
+class Pipeline(HttpToolsProtocol):
+    """
+    A connection as its plain requests see it.
+
+    Attributes:
+        _deaf: Nothing that still comes is interpreted.
+        _in_body: A head was whole, and its body is not.
+        _running: The request that the application answers, or answered last.
+        _ended: The last words are said; TCP is a `Farewell`'s.
+    """
+
+    service: Service
+    bucket: Bucket | None = None
+    cycle: RequestResponseCycle | None = None  # type: ignore[assignment]  # uvicorn, too, has `None` before the first
+    timeout_keep_alive_task: asyncio.TimerHandle | None = None
+    _ready_for_http = False
+    _deaf = False
+    _in_body = False
+    _ended = False
+    _clock: BodyClock | None = None
+    _running: RequestResponseCycle | None = None
+
+    def _become_http(self) -> None:
+        """Make uvicorn's state for plain requests; what is known of the first one stays."""
+        service, parser, transport = self.service, self.parser, self.transport
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        HttpToolsProtocol.__init__(self, service.config, service.server_state, service.app_state, service.loop)
+        self.parser = parser
+        self.url, self.headers, self.expect_100_continue = url, headers, expect
+        HttpToolsProtocol.connection_made(self, transport)
+        self._ready_for_http = True
+
+    def pause_writing(self) -> None:
+        if self._ready_for_http:
+            super().pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._ready_for_http:
+            super().resume_writing()
+
+    def shutdown(self) -> None:
+        if self._ready_for_http:
+            super().shutdown()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.service.connections.discard(self)
+        self._leave_wheel()
+        if self._clock is not None:
+            self._clock.stop()
+        if self._ready_for_http:
+            running = self._running
+            if running is not None and running is not self.cycle and not running.response_complete:
+                _disconnect(running)  # uvicorn tells the last request alone
+            super().connection_lost(exc)
+        self._drop_parser()
+
+    # One after the other
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, Cancellable(app, cycle, self.service))
+
+    def on_response_complete(self) -> None:
+        if self._ended:
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        self._watch_body()
+
+    # The deadline of a body that is not whole
+
+    def _clock_of(self, headers: Headers) -> BodyClock | None:
+        for name, _ in headers:
+            if name in BODY_HEADERS:
+                service = self.service
+                return BodyClock(service.wheel, service.loop, service.limits.request_timeout_s, self._body_is_late)
+        return None
+
+    def _watch_body(self) -> None:
+        """Wait for the rest of a body; the body of a pipelined request is waited for when its turn has come."""
+        clock, cycle = self._clock, self.cycle
+        if self._in_body and clock is not None and not clock.started and cycle is not None and cycle is self._running:
+            cycle.transport = LastTransport(self.transport, self._end)
+            clock.start()
+
+    def _body_is_late(self, limit_s: float) -> None:
+        if self.flow.read_paused and self._clock is not None:
+            self._clock.start()  # the handler keeps the client waiting
+        else:
+            self._refuse(Refused(408, f"the body was not whole after request_timeout_s of {limit_s:g}"))
+
+    # The end
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer, and hear nothing more; where earlier requests are still being answered, end the connection after."""
+        service = self.service
+        self._deaf = True
+        service.refused(refused, self.transport)
+        self._leave_wheel()
+        answer = response_of(refused, service.server_state.default_headers)
+        cycle = self.cycle
+        if cycle is None or (cycle.response_complete and not self._in_body):
+            self._end(answer)
+        elif not self._in_body:
+            self._end_after(cycle)
+        elif cycle is not self._running:
+            self.pipeline.popleft()  # the broken one waits, and must not run
+            self._end_after(self.pipeline[0][0] if self.pipeline else self._running)
+        elif cycle.response_complete:
+            self._end()
+        elif cycle.response_started:
+            self.transport.close()
+        else:
+            _disconnect(cycle)  # whoever waits for the body is told that no more comes
+            self._end(answer)
+
+    def _end_after(self, cycle: RequestResponseCycle | None) -> None:
+        """Let the last whole request be answered, and those before it."""
+        self.cycle = cycle
+        if cycle is None or cycle.response_complete:
+            self._end()
+            return
+        cycle.keep_alive = False
+        cycle.transport = LastTransport(self.transport, self._end)
+
+    def _end(self, answer: bytes = b"") -> None:
+        """End the connection with these last words, in a way that lets the client read all that was said."""
+        if self.transport.is_closing():
+            return
+        if not self._in_body and not self._deaf:
+            self.transport.close()  # nothing comes that nobody reads
+            return
+        self._ended = True
+        if self._clock is not None:
+            self._clock.stop()
+        self.service.connections.discard(self)
+        if self._ready_for_http:
+            self._unset_keepalive_if_required()
+            self.flow.resume_reading()
+        self._drop_parser()
+        Farewell(self.loop, self.transport, answer)
+
+    def on_deadline(self) -> None:
+        """The head took too long, or none came; called by the wheel."""
+        raise NotImplementedError
+
+    def _leave_wheel(self) -> None:
+        """No deadline of a head runs any more."""
+        if self.bucket is not None:
+            self.service.wheel.forget(self)
+
+    def _drop_parser(self) -> None:
+        """Nothing is parsed any more. The parser knows us as well: only the collector would see that both can go."""
+        self.parser = None  # type: ignore[assignment]  # what uvicorn does, too, where a connection is lost
+
+
+def _disconnect(cycle: RequestResponseCycle) -> None:
+    """Tell the application, in its next `receive()`, that the client is gone."""
+    cycle.disconnected = True
+    cycle.message_event.set()
