@@ -33,10 +33,11 @@ def handler(number: int) -> Callable[..., Awaitable[Any]]:
     item = msgspec.defstruct(f"Item{number}", fields)
     said = msgspec.defstruct(f"Said{number}", [("by", str), ("text", str)], tag=True)
 
+    # Their annotations are made below, since they differ with the number.
     async def talk(ws, room, since=0):  # type: ignore[no-untyped-def]
         """Talk in a room."""
 
-    async def change(key, order, page=1):  # type: ignore[no-untyped-def]
+    async def change(key, order, page=1):  # type: ignore[no-untyped-def]  # as above
         """Change an item, and give it back."""
 
     body: Any = http.Body

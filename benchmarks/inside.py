@@ -113,7 +113,8 @@ def started(name: str, loop: asyncio.AbstractEventLoop) -> Application:
         if not ready.done():
             ready.set_result(event["type"])
 
-    task = loop.create_task(app({"type": "lifespan", "asgi": ASGI, "state": {}}, receive, send))  # type: ignore[arg-type]
+    scope = {"type": "lifespan", "asgi": ASGI, "state": {}}
+    task = asyncio.ensure_future(app(scope, receive, send), loop=loop)
     loop.run_until_complete(asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED))
     TASKS.append(task)
     return app

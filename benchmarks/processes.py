@@ -62,7 +62,7 @@ class ServerProcess:
 
     def __init__(self, command: list[str], core: int | None = None) -> None:
         self.port = free_port()
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))

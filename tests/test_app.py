@@ -86,6 +86,7 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
         (lambda: [Route("/", handler=echo), Route("/", handler=echo)], "WebSocket '/' of echo .* told apart"),
         (lambda: [Route("/", "GET")], "needs a handler"),
         (lambda: [Route("/", "FETCH", page)], "'FETCH' is no method"),
+        # The mistake that is tested.
         (lambda: [Route("/", page)], r"the second argument is the method; write Route\('/', handler=…\)"),  # type: ignore[arg-type]
         (lambda: [page], "routes are made of Route, Include and Mount"),
         (lambda: [StarletteRoute("/", page)], r"not starlette\.routing\.Route: .*; import it from apistar"),
@@ -96,13 +97,16 @@ def test_request_with_the_other_slash_is_redirected(asked: str, there: str | Non
         ),
         (lambda: [Route("/{rest:path}", "GET", page)], r"write {\+rest} for the rest of the path"),
         (lambda: [Route("/a/<int:id>", "GET", page)], "write {id} for <int:id>"),
+        # The mistake that is tested.
         (lambda: [Mount("/x", ASyncApp)], r"not the class ASyncApp; write ASyncApp\(…\)"),  # type: ignore[arg-type]
         (
+            # The mistake that is tested.
             lambda: [Route("/", handler=page, limits={"ping_timeout_s": 3})],  # type: ignore[arg-type]
             r"the limits of route '/' must be Limits\(…\), not {'ping",
         ),
+        # The mistake that is tested.
         (lambda: [Include("/x", "x", ASyncApp([]))], "include '/x' needs a list of routes, not <.*Mount"),  # type: ignore[arg-type]
-        (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]
+        (lambda: [Mount("/x", 3)], "needs an ASGI application"),  # type: ignore[arg-type]  # the mistake that is tested
         (lambda: [Route("/", handler=echo, codecs=["xml"])], "allows codec 'xml'; known are 'json', 'msgpack', and"),
     ],
 )
@@ -123,7 +127,7 @@ class Users:
 async def takes_starlettes(ws: StarletteWebSocket) -> None: ...
 
 
-async def forgets_the_annotation(ws) -> None: ...  # type: ignore[no-untyped-def]
+async def forgets_the_annotation(ws) -> None: ...  # type: ignore[no-untyped-def]  # the mistake that is tested
 
 
 async def takes_the_response(response: http.Response) -> None: ...
@@ -183,12 +187,12 @@ def test_handler_that_cannot_be_is_refused_at_start_up(handler: Any, sentence: s
 @pytest.mark.parametrize("option", ["components", "event_hooks", "middleware"])
 def test_options_that_are_lists_say_so(option: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{option} must be a list, not Users; write {option}=\[…\]"):
-        ASyncApp([], **{option: Users})  # type: ignore[arg-type]
+        ASyncApp([], **{option: Users})  # type: ignore[arg-type]  # the mistake that is tested
 
 
 def test_hook_that_forgets_an_annotation_is_refused_at_start_up() -> None:
     class Hook:
-        def on_response(self, response):  # type: ignore[no-untyped-def]
+        def on_response(self, response):  # type: ignore[no-untyped-def]  # as API Star's users write them
             raise AssertionError("never called")
 
     with pytest.raises(ConfigurationError, match=r"'response' has no annotation; write `response: http\.Response`"):
@@ -197,7 +201,7 @@ def test_hook_that_forgets_an_annotation_is_refused_at_start_up() -> None:
 
 def test_error_hook_that_forgets_the_annotation_is_refused_at_start_up() -> None:
     class Hook:
-        def on_error(self, exc):  # type: ignore[no-untyped-def]
+        def on_error(self, exc):  # type: ignore[no-untyped-def]  # as API Star's users write them
             raise AssertionError("never called")
 
     with pytest.raises(ConfigurationError, match=r"Hook\.on_error \(.*\): parameter 'exc' .* write `exc: Exception`"):
@@ -231,12 +235,12 @@ def test_subprotocols_in_one_text_are_refused_by_the_test_client() -> None:
 
 def test_limits_of_another_type_are_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError, match=r"the limits of the application must be Limits\(…\), not 3"):
-        ASyncApp([], limits=3)  # type: ignore[arg-type]
+        ASyncApp([], limits=3)  # type: ignore[arg-type]  # the mistake that is tested
 
 
 def test_middleware_that_is_none_is_refused_at_start_up() -> None:
     with pytest.raises(ConfigurationError, match=r"middleware 'gzip' cannot be called .* Middleware"):
-        ASyncApp([], middleware=["gzip"])  # type: ignore[list-item]
+        ASyncApp([], middleware=["gzip"])  # type: ignore[list-item]  # the mistake that is tested
 
 
 async def lifespan_undecorated(app: ASyncApp) -> AsyncIterator[None]:
@@ -257,7 +261,7 @@ def lifespan_of_sync_code(app: ASyncApp) -> Iterator[None]:
         lifespan_undecorated,
         lifespan_without_yield,
         lifespan_of_sync_code,
-        contextlib.asynccontextmanager(lifespan_without_yield),  # type: ignore[arg-type]
+        contextlib.asynccontextmanager(lifespan_without_yield),  # type: ignore[arg-type]  # the mistake that is tested
     ],
 )
 def test_lifespan_that_is_no_context_manager_is_refused_with_what_to_write(lifespan: Any) -> None:
@@ -514,7 +518,7 @@ def test_static_files_stay_in_their_folder(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("option", ["static_dir", "template_dir"])
 def test_missing_folder_is_refused_at_start_up(tmp_path: Path, option: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{option} '.*nothing' is no folder; a relative one is below /"):
-        ASyncApp([], **{option: tmp_path / "nothing"})  # type: ignore[arg-type]
+        ASyncApp([], **{option: tmp_path / "nothing"})  # type: ignore[arg-type]  # the options have several types
 
 
 def test_template_is_rendered_with_escaped_values(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def union_of(members: Iterable[Any]) -> Any:
         TypeError: If there is none.
     """
     # `A | B` raises for members that have no `|`: a name in quotes, what `functools.partial` made of a class.
-    return typing.Union[tuple(members)]  # noqa: UP007
+    return typing.Union[tuple(members)]  # noqa: UP007  # for a union that is written
 
 
 def optional_of(annotation: Any) -> Any | None:

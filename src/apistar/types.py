@@ -7,7 +7,7 @@ Source: the ASGI specification 3.0 (https://asgi.readthedocs.io), sections "HTTP
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -45,4 +45,4 @@ class WSGIFace(Protocol):
 def asgi_of(app: ASGIApp | WSGIFace) -> ASGIApp:
     """The ASGI application that is meant."""
     inner: ASGIApp | None = getattr(app, "asgi", None)
-    return app if inner is None else inner  # type: ignore[return-value]
+    return cast("ASGIApp", app) if inner is None else inner

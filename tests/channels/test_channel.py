@@ -221,7 +221,7 @@ async def test_socket_that_left_gets_nothing_more_and_the_topic_is_forgotten(cli
 
 async def test_values_are_checked_when_they_are_published(app: ASyncApp) -> None:
     with pytest.raises(EncodeError, match="Said"):
-        await Room(app, room="x").publish("text")  # type: ignore[arg-type]
+        await Room(app, room="x").publish("text")  # type: ignore[arg-type]  # the mistake that is tested
 
 
 async def test_sockets_get_positions_where_the_channel_numbers(app: ASyncApp, client: AsyncTestClient) -> None:
@@ -261,7 +261,7 @@ async def test_text_and_bytes_travel_as_they_are() -> None:
     async with AsyncTestClient(app) as client, client.websocket("/") as session:
         assert [await session.receive(), await session.receive()] == ['ü"', b"\x00"]
     with pytest.raises(EncodeError, match="carries str, got int"):
-        await Lines(app).publish(1)  # type: ignore[arg-type]
+        await Lines(app).publish(1)  # type: ignore[arg-type]  # the mistake that is tested
 
 
 async def test_repeated_publish_with_one_key_is_one_publication(app: ASyncApp, client: AsyncTestClient) -> None:

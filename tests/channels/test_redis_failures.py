@@ -257,6 +257,7 @@ async def test_topic_that_is_dropped_and_wanted_again_at_once_is_heard(server: R
             await broker.subscribe("t")
             await dropping
             await broker.publish("t", b"again %d" % number)
+            # No type of a lambda with defaults is inferred.
             await until(lambda last=number: seen.payloads("t")[-1:] == [b"again %d" % last], "it came")  # type: ignore[misc]
             await broker.unsubscribe("t")
 

@@ -310,6 +310,7 @@ async def test_join_that_is_cancelled_anywhere_leaves_nothing_behind() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await entering
         if not finished:
+            # No type of a lambda with defaults is inferred.
             await until(lambda hub=hub: not any(v for k, v in hub.statistics().items() if k != "sockets"), "gone")  # type: ignore[misc]
             async with Member(hub).join(websocket):
                 pass
@@ -348,6 +349,7 @@ async def test_slow_reader_does_not_delay_others_over_tcp() -> None:
         for number in range(600):
             await Lines(hub).publish(f"{number:04d}" + "x" * 20_000)
             if number % 8 == 7:  # as fast as those who read can
+                # No type of a lambda with defaults is inferred.
                 await until(lambda number=number: all(len(numbers) > number for numbers in seen), "it is read")  # type: ignore[misc]
         await asyncio.gather(*readers)
         assert seen == [list(range(600))] * 3

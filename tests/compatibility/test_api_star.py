@@ -15,7 +15,7 @@ Face = type[App] | type[ASyncApp]
 both = pytest.mark.parametrize("face", [App, ASyncApp])
 
 
-def welcome(name=None):  # type: ignore[no-untyped-def]
+def welcome(name=None):  # type: ignore[no-untyped-def]  # as API Star's page has it
     if name is None:
         return {"message": "Welcome to API Star!"}
     return {"message": f"Welcome to API Star, {name}!"}
@@ -40,7 +40,7 @@ def echo_request(
     page: http.QueryParam,
     cookies: http.Cookies,
     path_params: http.PathParams,
-    body: http.Body,  # type: ignore[type-arg]
+    body: http.Body,  # type: ignore[type-arg]  # without a type: any JSON
 ) -> dict[str, Any]:
     assert (request.method, request.url.path) == (method, path)
     return {

@@ -39,16 +39,16 @@ def typed(
     ratio: float = 1.5,
     flag: bool = False,
     text: str | None = None,
-    numbers: list[int] = [],  # noqa: B006
+    numbers: list[int] = [],  # noqa: B006  # people write it
     colour: Colour = Colour.RED,
     key: uuid.UUID | None = None,
     when: datetime.datetime | None = None,
     small: Annotated[int, msgspec.Meta(ge=1, le=10)] = 5,
     choice: Literal["x", "y"] = "x",
     names: list[str] | None = None,
-    unique: set[int] = frozenset(),  # type: ignore[assignment]
+    unique: set[int] = frozenset(),  # type: ignore[assignment]  # people write it
     price: decimal.Decimal | None = None,
-    colours: list[Colour] = [],  # noqa: B006
+    colours: list[Colour] = [],  # noqa: B006  # people write it
 ) -> list[Any]:
     return [
         number, ratio, flag, text, numbers, colour, key, when, small, choice, names, sorted(unique), price, colours,
@@ -134,10 +134,10 @@ class Row(NamedTuple):
     ],
 )
 def test_body_comes_as_the_type_that_is_asked_for(annotation: Any, sent: Any, back: Any) -> None:
-    async def handler(body) -> Any:  # type: ignore[no-untyped-def]
+    async def handler(body) -> Any:  # type: ignore[no-untyped-def]  # its annotation comes below
         return body
 
-    handler.__annotations__["body"] = http.Body[annotation]  # type: ignore[misc]
+    handler.__annotations__["body"] = http.Body[annotation]  # type: ignore[misc]  # a type made at run time
     answer = ask(handler, "POST", json=sent)
     assert (answer.status_code, answer.json()) == (200, back)
     assert ask(handler, "POST", content=b"{").status_code == 400

@@ -61,7 +61,7 @@ class Greeter:
 
 
 class AsyncGreeter(Greeter):
-    async def __call__(self, name: str) -> list[str]:  # type: ignore[override]
+    async def __call__(self, name: str) -> list[str]:  # type: ignore[override]  # what a subclass may do in API Star
         return [self.greeting, name]
 
 

@@ -90,5 +90,5 @@ async def granian(app: ASGIApp) -> AsyncIterator[int]:
         await until(answers, "granian to answer")
         yield port
     finally:
-        server.stop()  # type: ignore[no-untyped-call]
+        server.stop()
         await task

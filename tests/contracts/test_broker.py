@@ -44,6 +44,7 @@ async def test_subscriber_sees_the_publications_of_every_publisher_in_one_order(
         *(broker.publish("t", b"%d" % number) for number in range(20) for broker in (publisher, first, second))
     )
     for seen in (seen_by_first, seen_by_second):
+        # No type of a lambda with defaults is inferred.
         await until(lambda seen=seen: len(seen.payloads("t")) == 60, "everything came")  # type: ignore[misc]
     assert seen_by_first.payloads("t") == seen_by_second.payloads("t")
     assert all(publication.position is None for _, publication in seen_by_first.publications)
@@ -336,6 +337,7 @@ async def test_member_whose_seats_have_run_out_has_left(world: World) -> None:
     await asyncio.gather(one.sweep(["t", "empty"]), other.sweep(["t"]))
     for recorder in (seen, seen_by_other):
         left = recorder
+        # No type of a lambda with defaults is inferred.
         await until(lambda left=left: len(left.presence) >= 5, "both left")  # type: ignore[misc]
         assert sorted(recorder.presence[3:]) == [("t", "ann", False), ("t", "bob", False)]
 

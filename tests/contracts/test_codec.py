@@ -545,7 +545,7 @@ class Letter(msgspec.Struct):
 
 
 class Lost(msgspec.Struct):
-    where: Nowhere  # type: ignore[name-defined]  # noqa: F821
+    where: Nowhere  # type: ignore[name-defined]  # noqa: F821  # there is none
 
 
 class Odd(enum.Enum):

@@ -95,7 +95,7 @@ def test_generator_that_fails_closes_with_1011_at_once(caplog: pytest.LogCapture
 
 def test_generator_that_yields_another_type_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
     async def ticks() -> AsyncIterator[Tick]:
-        yield "one"  # type: ignore[misc]
+        yield "one"  # type: ignore[misc]  # the mistake that is tested
 
     assert ending_of(client_of(ticks), "/ticks")[1] == 1011
     assert "cannot send a value of type str: the outgoing type is Tick" in caplog.text
@@ -197,7 +197,7 @@ def test_generator_takes_no_typed_socket() -> None:
 
 
 def test_generator_that_says_it_returns_a_value_is_refused() -> None:
-    async def ticks() -> Tick:  # type: ignore[misc]
+    async def ticks() -> Tick:  # type: ignore[misc]  # the mistake that is tested
         yield Tick(1)
 
     with pytest.raises(ConfigurationError, match=r"yields, and says .* Tick; write `-> AsyncIterator\[Tick\]`$"):
@@ -205,7 +205,7 @@ def test_generator_that_says_it_returns_a_value_is_refused() -> None:
 
 
 def test_generator_without_an_annotation_sends_what_can_be_encoded() -> None:
-    async def ticks():  # type: ignore[no-untyped-def]
+    async def ticks():  # type: ignore[no-untyped-def]  # without an annotation anything may be sent
         yield {"any": "thing"}
 
     assert ending_of(client_of(ticks), "/ticks")[0] == [{"any": "thing"}]

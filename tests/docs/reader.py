@@ -182,7 +182,7 @@ class Reader:
 
         Handshakes that failed and requests that were refused, as they should, are left out.
         """
-        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if not _is_expected(entry["message"])]
 
 

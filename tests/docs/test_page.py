@@ -303,6 +303,7 @@ def test_axe_finds_no_serious_fault_on_a_narrow_screen(reader: Reader, state: An
 
 def test_endings_are_announced(reader: Reader) -> None:
     closed(reader)
+    # A page without the element fails here.
     assert "Closed 4001" in reader.find("#announcer").get_attribute("textContent")  # type: ignore[operator]
 
 

@@ -259,7 +259,7 @@ def test_body_as_text_bytes_and_request_are_the_same() -> None:
     async def handler(
         text: http.Body[str],
         data: http.Body[bytes],
-        plain: http.Body,  # type: ignore[type-arg]
+        plain: http.Body,  # type: ignore[type-arg]  # without a type: any JSON
         request: http.Request,
     ) -> list[Any]:
         return [text, data.decode(), plain.decode(), (await request.body()).decode()]
@@ -319,7 +319,7 @@ def test_children_carry_their_status(error: HTTPException, status: int) -> None:
 
 def test_exception_takes_the_detail_first() -> None:
     with pytest.raises(TypeError, match=r"write HTTPException\(status_code=404\)"):
-        HTTPException(404)  # type: ignore[arg-type]
+        HTTPException(404)  # type: ignore[arg-type]  # the mistake that is tested
 
 
 def test_fault_of_a_handler_is_a_500_without_a_word_of_it() -> None:

@@ -52,7 +52,7 @@ def client_of(annotation: Any) -> TestClient:
         (bool, "value=true", True),
         (bool, "value=0", False),
         (int | None, "", None),
-        (Optional[int], "value=3", 3),  # noqa: UP045
+        (Optional[int], "value=3", 3),  # noqa: UP045  # both spellings are tested
         (str | None, "value=null", "null"),
         (uuid.UUID, f"value={uuid.UUID(int=1)}", uuid.UUID(int=1)),
         (decimal.Decimal, "value=1.10", decimal.Decimal("1.10")),

@@ -87,6 +87,7 @@ def test_handler_returns_what_it_announced(annotation: Any, value: Any, status: 
     ("annotation", "value", "says"),
     [
         (Order, Refusal("no"), "cannot send a value of type Refusal: the outgoing type is Order"),
+        # The mistake that is tested.
         (Order, Order("one"), "cannot send a value that is no Order: $.id: expected int, got str"),  # type: ignore[arg-type]
         (Order, Order(1, "x" * 11), "cannot send a value that is no Order: $.note: expected str of length <= 10"),
         (list[Order], [Order(1), {}], "cannot send a value that is no list[Order]: $[1].id: required field is missing"),

@@ -97,6 +97,7 @@ async def test_graph_is_resolved_once_in_order_and_cleaned_up_in_reverse(
         log.append(("handler", -1))
 
     handler.__annotations__ = {f"w{number}": types[number] for number in wanted}
+    # The type checker knows no signature of a function.
     handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(f"w{number}", inspect.Parameter.KEYWORD_ONLY, annotation=types[number]) for number in wanted]
     )
@@ -133,6 +134,7 @@ async def test_graph_that_fails_anywhere_is_cleaned_up_as_far_as_it_came(
         def fails(*args: Any, **values: Any) -> Any:
             raise Failure
 
+        # The type checker knows no signature of a function.
         fails.__signature__ = inspect.signature(sound)  # type: ignore[attr-defined]
         fails.__annotations__ = dict(sound.__annotations__)
         if graph[failing][0].endswith("generator"):
@@ -144,6 +146,7 @@ async def test_graph_that_fails_anywhere_is_cleaned_up_as_far_as_it_came(
         raise Failure
 
     handler.__annotations__ = {f"w{number}": types[number] for number in wanted}
+    # The type checker knows no signature of a function.
     handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(f"w{number}", inspect.Parameter.KEYWORD_ONLY, annotation=types[number]) for number in wanted]
     )

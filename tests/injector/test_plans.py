@@ -303,7 +303,7 @@ def test_unknown_dependency_of_a_provider_names_who_asked_for_it() -> None:
 
 
 def test_provider_without_a_type_is_told_what_to_write() -> None:
-    async def handler(sessions: Provider) -> None: ...  # type: ignore[type-arg]
+    async def handler(sessions: Provider) -> None: ...  # type: ignore[type-arg]  # the mistake that is tested
 
     with pytest.raises(UnknownDependency, match=r"write what it is to give, `sessions: Provider\[Session\]`"):
         Injector([], []).program(object()).plan(handler)
@@ -352,7 +352,7 @@ def test_injector_refuses_components_that_cannot_be(components: list[Any], sente
 
 def test_component_without_return_annotation_is_refused() -> None:
     class Silent(Component):
-        def resolve(self):  # type: ignore[no-untyped-def]
+        def resolve(self):  # type: ignore[no-untyped-def]  # the mistake that is tested
             return 1
 
     with pytest.raises(ConfigurationError, match="has no return annotation"):
@@ -443,7 +443,7 @@ def test_explain_shows_the_steps_the_call_and_the_cleanups() -> None:
 
 
 def test_unresolvable_string_annotation_says_where() -> None:
-    def handler(value: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821
+    def handler(value: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821  # there is none
         return None
 
     with pytest.raises(ConfigurationError, match=r"annotation of handler \(.*test_plans\.py:\d+\) cannot be resolved"):

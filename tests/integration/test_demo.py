@@ -164,7 +164,7 @@ class Visitor:
 
     def complaints(self) -> list[str]:
         """What the browser wrote to its console: violations of the policy, failed requests, exceptions."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 import pydantic
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped, unused-ignore]
+from jsonschema import Draft202012Validator
 
 from apistar.messages.description import Description, Schema, describe, subschemas
 
@@ -67,7 +67,7 @@ class Model(pydantic.BaseModel):
 
 
 class Computed(pydantic.BaseModel):
-    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @pydantic.computed_field  # type: ignore[prop-decorator]  # mypy wants no decorator above a property
     @property
     def total(self) -> int:
         return 1
@@ -181,10 +181,11 @@ def make(name: str) -> tuple[type, type]:
 
 def test_describe_renames_a_model_that_shares_its_name_with_a_struct() -> None:
     struct, model = make("Twin")
-    description = describe([struct, list[model]])  # type: ignore[valid-type]
+    description = describe([struct, list[model]])  # type: ignore[valid-type]  # a type made at run time
     assert description.incoming == (reference("Twin"), {"type": "array", "items": reference("Twin_2")})
+    # JSON, whose values are of any type.
     assert list(description.definitions["Twin"]["properties"]) == ["a"]  # type: ignore[call-overload]
-    assert list(description.definitions["Twin_2"]["properties"]) == ["b"]  # type: ignore[call-overload]
+    assert list(description.definitions["Twin_2"]["properties"]) == ["b"]  # type: ignore[call-overload]  # as above
 
 
 class Bare:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped, unused-ignore]
+from jsonschema import Draft202012Validator
 
 from apistar.exceptions import InvalidMessage
 from apistar.messages import JSON

@@ -145,7 +145,7 @@ class TwoFaced(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
     amount: int = pydantic.Field(validation_alias="in", serialization_alias="out")
 
-    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @pydantic.computed_field  # type: ignore[prop-decorator]  # mypy wants no decorator above a property
     @property
     def double(self) -> int:
         return self.amount * 2

@@ -234,6 +234,7 @@ def test_alias_that_contains_itself_is_refused_at_start_up() -> None:
         client_of(talk)
 
 
+# All spellings are tested.
 @pytest.mark.parametrize("annotation", [str | bytes, Union[str, bytes], Union[bytes, str]], ids=str)  # noqa: UP007
 def test_text_or_bytes_travel_as_they_are(annotation: Any) -> None:
     async def talk(ws: Any) -> None:
@@ -251,7 +252,7 @@ def test_text_or_bytes_travel_as_they_are(annotation: Any) -> None:
 def test_optional_message_may_be_null() -> None:
     received = []
 
-    async def talk(ws: WebSocket[Optional[Say], Said | None]) -> None:  # noqa: UP045
+    async def talk(ws: WebSocket[Optional[Say], Said | None]) -> None:  # noqa: UP045  # both spellings are tested
         await ws.connect()
         async for message in ws:
             received.append(message)
@@ -268,7 +269,7 @@ def test_raw_socket_in_one_direction_only() -> None:
         await ws.connect()
         await ws.send((await ws.receive()).text.encode())
         with pytest.raises(EncodeError, match="this WebSocket sends bytes, got str"):
-            await ws.send("text")  # type: ignore[arg-type]
+            await ws.send("text")  # type: ignore[arg-type]  # the mistake that is tested
 
     with client_of(talk).websocket("/") as ws:
         ws.send_json({"type": "say", "text": "hello"})

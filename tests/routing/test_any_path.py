@@ -59,6 +59,7 @@ def handler_of(types: dict[str, Any], socket: bool) -> Callable[..., Any]:
     query: dict[str, Any] = {"ws": WebSocket} if socket else {"q": int | None, "tags": list[str] | None}
     annotations = {**types, **query, "params": http.QueryParams}
     handler.__annotations__ = annotations
+    # The type checker knows no signature of a function.
     handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=tp) for name, tp in annotations.items()]
     )

@@ -33,6 +33,7 @@ Say = struct(("text", str), name="Say", tag="say")
 Speak = struct(("text", str), name="Speak", tag="say")
 Leave = struct(name="Leave", tag="leave")
 Colours = enum.Enum("Colours", {"RED": "red"})
+# Another version of the application has the same name for it.
 MoreColours = enum.Enum("Colours", {"RED": "red", "BLUE": "blue"})  # type: ignore[misc]
 
 BREAKS = "breaking"
@@ -163,6 +164,7 @@ def annotated(handler: Callable[..., Any], **annotations: Any) -> Callable[..., 
 def posting(tp: Any, returned: Any = None) -> ASyncApp:
     async def post(body: Any) -> Any: ...
 
+    # A type made at run time.
     return app_with(annotated(post, body=http.Body[tp], return_=returned))  # type: ignore[misc]
 
 
@@ -240,7 +242,7 @@ def test_message_that_another_route_makes_share_its_name_did_not_change() -> Non
 
             async def handler(ws: Any) -> None: ...
 
-            socket = WebSocket[tp, str]  # type: ignore[valid-type]
+            socket = WebSocket[tp, str]  # type: ignore[valid-type]  # a type made at run time
             routes.append(Route(f"/{index}", handler=annotated(handler, ws=socket), name=f"talk{index}"))
         return ASyncApp(list(reversed(routes)))
 

@@ -176,6 +176,7 @@ def test_asyncapi_keeps_messages_of_one_name_apart() -> None:
         async def talk(ws: WebSocket) -> None:
             await ws.connect()
 
+        # A type made at run time.
         talk.__annotations__ = {"ws": WebSocket[struct, str], "return": None}  # type: ignore[valid-type]
         return Route("/talk", handler=talk)
 

@@ -69,6 +69,7 @@ def app_of(annotation: Any, default: Any = ...) -> ASyncApp:
     async def show(body: Any) -> dict[str, Any]:
         return {"body": repr(body)}
 
+    # A type made at run time.
     show.__annotations__ = {"body": http.Body[annotation], "return": dict[str, Any]}  # type: ignore[misc]
     if default is not ...:
         show.__defaults__ = (default,)

@@ -308,7 +308,7 @@ def hangs(phase: str) -> ASGIApp:
         if phase == "fail":
             raise ValueError("secret")
         if phase == "block":
-            time.sleep(1000)  # noqa: ASYNC251
+            time.sleep(1000)  # noqa: ASYNC251  # what no handler may do
         while True:
             try:
                 await asyncio.Event().wait()

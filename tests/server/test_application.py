@@ -306,4 +306,4 @@ def test_what_is_no_application_is_not_served() -> None:
     with pytest.raises(
         ConfigurationError, match="app is 5, where an ASGI application is needed, or its name: 'module:app'"
     ):
-        run(5)  # type: ignore[arg-type]
+        run(5)  # type: ignore[arg-type]  # the mistake that is tested

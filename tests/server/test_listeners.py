@@ -20,7 +20,7 @@ def opened() -> Iterator[ExitStack]:
 
 
 def bound(stack: ExitStack, *where: object) -> list[socket.socket]:
-    found = listeners_at(*where)  # type: ignore[arg-type]
+    found = listeners_at(*where)  # type: ignore[arg-type]  # the table mixes kinds of arguments
     for listener in found:
         stack.enter_context(closing(listener))
     return found
@@ -28,7 +28,7 @@ def bound(stack: ExitStack, *where: object) -> list[socket.socket]:
 
 def refusal(*where: object) -> str:
     with pytest.raises(Taken) as refused:
-        listeners_at(*where)  # type: ignore[arg-type]
+        listeners_at(*where)  # type: ignore[arg-type]  # the table mixes kinds of arguments
     return refused.value.detail
 
 

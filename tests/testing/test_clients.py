@@ -378,7 +378,7 @@ def test_session_speaks_text_bytes_and_json_and_says_what_it_cannot() -> None:
         ws.send_json({"a": [1]})
         assert ws.receive_json() == {"a": [1]}
         with pytest.raises(TypeError, match=r"send\(\) takes str or bytes, got dict; use send_json\(\)"):
-            ws.send({"a": 1})  # type: ignore[arg-type]
+            ws.send({"a": 1})  # type: ignore[arg-type]  # the mistake that is tested
         ws.send("no json")
         with pytest.raises(AssertionError, match="expected JSON, got 'no json'"):
             ws.receive_json()

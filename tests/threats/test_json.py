@@ -76,7 +76,7 @@ def client_of(tp: Any) -> TestClient:
         return "taken"
 
     socket.__annotations__ = {"ws": WebSocket[tp, bytes]}
-    body.__annotations__ = {"body": http.Body[tp], "return": str}  # type: ignore[misc]
+    body.__annotations__ = {"body": http.Body[tp], "return": str}  # type: ignore[misc]  # a type made at run time
     limits = Limits(max_message_bytes=2 * MIB)
     return TestClient(ASyncApp([Route("/", handler=socket), Route("/", "POST", body)], limits=limits), timeout_s=20)
 

@@ -42,6 +42,7 @@ class Server:
 
     @property
     def payloads(self) -> list[str | bytes]:
+        # An event has one of both.
         return [event.get("text") or event.get("bytes") for event in self.sent[1:]]  # type: ignore[misc]
 
 

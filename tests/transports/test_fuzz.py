@@ -143,7 +143,7 @@ async def scenario(pieces: list[bytes], handler: Handler, client_reads: bool, li
         tcp, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
         fates = Fates()
         native = NativeTransport(loop, tcp, Handshake(KEY, extensions=[b"permessage-deflate"]), fates)
-        tcp.set_protocol(native)  # type: ignore[arg-type]
+        tcp.set_protocol(native)  # type: ignore[arg-type]  # it has the methods, and does not say so
         native.bind(fates.on_end, limits, None, "/")
 
         async def handle() -> None:

@@ -9,6 +9,7 @@ from apistar.transports.keepalive import Due, Keepalive
 
 
 def keepalive(**limits: float | None) -> tuple[Limits, Keepalive]:
+    # The options have several types.
     given = Limits(**{"ping_interval_s": 20.0, "ping_timeout_s": 20.0, **limits})  # type: ignore[arg-type]
     return given, Keepalive(given, now=0.0)
 

@@ -170,7 +170,7 @@ async def test_picows_tells_its_logger_of_an_error_delivers_the_frame_before_and
         silence(parser)
         failed(code, detail)
 
-    listener.parser_failed = silencing  # type: ignore[method-assign]
+    listener.parser_failed = silencing  # type: ignore[method-assign]  # seen by picows only when it fails
     feed(parser, memoryview(frame(0x81, b"before") + sent))
     assert [event[:2] for event in listener.events] == [("failed", code), (1, b"before")]
     assert tcp.written() == b""

@@ -83,7 +83,7 @@ class Policy(ABC):
             decode: A payload → value, for a policy that must look at values.
         """
 
-    def check(self, carried: object) -> None:  # noqa: B027  (most serve any type)
+    def check(self, carried: object) -> None:  # noqa: B027  # a hook, and no duty: most serve any type
         """
         Look at the type of the publications, before the first comes.
 

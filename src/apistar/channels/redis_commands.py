@@ -39,7 +39,7 @@ class RedisCommands(Rounds[Command]):
 
     async def exchange(self, commands: list[Command]) -> list[Any]:
         async with asyncio.timeout(self._timeout_s):
-            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            connection = await self._pool.get_connection()
         try:
             async with asyncio.timeout(self._timeout_s):
                 replies = await self._round(connection, commands)

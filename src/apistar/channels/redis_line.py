@@ -25,7 +25,7 @@ class RedisLine:
         self._connection: Any = None
 
     async def open(self) -> None:
-        self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        self._connection = await self._pool.get_connection()
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

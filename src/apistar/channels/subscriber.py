@@ -314,7 +314,7 @@ class Subscription(Subscriber, Generic[T]):
         return self._item(arrival)
 
     def _item(self, arrival: Arrival) -> T:
-        return Published(arrival.value(self.payload.decode), arrival.position)  # type: ignore[return-value]
+        return Published(arrival.value(self.payload.decode), arrival.position)  # type: ignore[return-value]  # `Changes` alone has another `T`, and its own `_item`
 
 
 class Changes(Subscription[MemberJoined | MemberLeft]):

@@ -198,7 +198,8 @@ class Topic:
         here = subscriber in self._fast or (self._slow is not None and subscriber in self._slow)
         if here and subscriber.wants_presence:
             self.watchers -= 1
-        self._fast.pop(subscriber, None)  # type: ignore[call-overload]
+        if isinstance(subscriber, Seat):
+            self._fast.pop(subscriber, None)
         if self._slow is not None:
             self._slow.pop(subscriber, None)
             self._slow = self._slow or None

@@ -22,7 +22,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, exit_code: int = 1, *, report: str = "") -> None:
         super().__init__(message)
         self.report = report
-        self.exit_code = exit_code  # type: ignore[misc]
+        self.exit_code = exit_code  # type: ignore[misc]  # click's is the class's, to be overridden
 
     def show(self, file: IO[Any] | None = None) -> None:
         if self.report:

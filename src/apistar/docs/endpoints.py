@@ -44,16 +44,13 @@ def docs_routes(
     """
     base = url.rstrip("/")
     page = _Page(f"{base}/", reference, refusals, schema_url)
-    handlers = {
+    handlers: dict[str, Callable[..., Response]] = {
         f"{base}/": page.index,
         f"{base}/assets/{{name}}": page.asset,
         f"{base}/description": page.description,
         f"{base}/refusals": page.refusal,
     }
-    return [
-        Route(path, "GET", handler, name=f"docs{path}", documented=False)  # type: ignore[arg-type]
-        for path, handler in handlers.items()
-    ]
+    return [Route(path, "GET", handler, name=f"docs{path}", documented=False) for path, handler in handlers.items()]
 
 
 class _Page:

@@ -139,9 +139,10 @@ def returning(wanted: object, name: str, parameter: str, asker: Callable[..., An
     def value(value: Any) -> Any:
         return value
 
-    value.__annotations__ = {parameter: wanted}
-    value.__qualname__ = name
-    value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    made: Any = value  # the type checker knows no `__signature__` of a function
+    made.__annotations__ = {parameter: wanted}
+    made.__qualname__ = name
+    made.__signature__ = inspect.Signature(
         [inspect.Parameter(parameter, inspect.Parameter.POSITIONAL_ONLY, annotation=wanted)]
     )
     code = getattr(unwrapped(asker), "__code__", value.__code__)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, get_args
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from ..annotations import union_of
 from ..components.body import BodyInfo
@@ -171,13 +171,14 @@ def _event_stream(types: Types, data: object) -> Schema:
 
 def _of_response(tp: object) -> tuple[int, Content | None]:
     assert isinstance(tp, type)
+    assert issubclass(tp, Response)
     if issubclass(tp, RedirectResponse):
         return 307, None
     if issubclass(tp, HTMLResponse):
         return 200, Content(("text/html",), {"type": "string"})
     if issubclass(tp, PlainTextResponse):
         return 200, Content((TEXT,), {"type": "string"})
-    if issubclass(tp, JSONResponse) or tp.media_type == JSON.media_type:  # type: ignore[attr-defined]
+    if issubclass(tp, JSONResponse) or tp.media_type == JSON.media_type:
         return 200, Content((JSON.media_type,), {})
     if issubclass(tp, FileResponse):
         return 200, Content((BINARY,), {"type": "string", "format": "binary"})

@@ -94,8 +94,8 @@ def _raised(found: Outcomes, cls: object, arguments: dict[int | str, object], te
         starlette = issubclass(cls, StarletteHTTPException)
         status = arguments.get("status_code", arguments.get(0 if starlette else 1))
         detail = arguments.get("detail", arguments.get(1 if starlette else 0))
-        if status is None and not starlette:
-            status = cls.default_status  # type: ignore[union-attr]
+        if status is None and not issubclass(cls, StarletteHTTPException):
+            status = cls.default_status
         if isinstance(status, int):
             text = text or (detail if isinstance(detail, str) else "")
             (found.denials if denied else found.closes).append(

@@ -12,7 +12,7 @@ import errno
 import os
 import socket
 import stat
-from typing import Final
+from typing import Any, Final
 
 from ..exceptions import ConfigurationError
 
@@ -80,14 +80,14 @@ def _addresses(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
-def _bound(family: int, kind: int, protocol: int, address: object, several: bool) -> socket.socket:
+def _bound(family: int, kind: int, protocol: int, address: tuple[Any, ...], several: bool) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if several and family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)  # type: ignore[arg-type]
+        listener.bind(address)
     except OSError:
         listener.close()
         raise

@@ -173,7 +173,7 @@ class MetricsPage(Layer):
             registry = prometheus_client.REGISTRY
             if FOLDER_VARIABLE in os.environ:
                 registry = CollectorRegistry()
-                MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+                MultiProcessCollector(registry)
             status, content_type = 200, prometheus_client.CONTENT_TYPE_LATEST.encode()
             page = prometheus_client.generate_latest(registry)
         headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(page))]
@@ -198,4 +198,4 @@ def shared_counters() -> Iterator[None]:
 def forget_worker(process_id: int) -> None:
     """A worker died: its open connections are none any more, its counters stay."""
     if FOLDER_VARIABLE in os.environ:
-        mark_process_dead(process_id)  # type: ignore[no-untyped-call]
+        mark_process_dead(process_id)

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Generator
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.server import HANDLED_SIGNALS
@@ -112,9 +112,10 @@ class Server(UvicornServer):
         if not self.config.is_ssl:
             yield
             return
-        limits, loop = handshake_limits(self.config), asyncio.get_running_loop()
+        limits = handshake_limits(self.config)
+        loop: Any = asyncio.get_running_loop()  # whose method is replaced for as long as this lasts
         times = {"ssl_handshake_timeout": limits.handshake_timeout_s, "ssl_shutdown_timeout": limits.close_timeout_s}
-        loop.create_server = functools.partial(loop.create_server, **times)  # type: ignore[method-assign]
+        loop.create_server = functools.partial(loop.create_server, **times)
         try:
             yield
         finally:

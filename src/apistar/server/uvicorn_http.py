@@ -28,11 +28,17 @@ def early_bytes_of(http: asyncio.BaseProtocol) -> bytes:
 
 def answers_another(http: asyncio.BaseProtocol) -> bool:
     """Whether the answer to a request before this one is not complete; two writers would mix their bytes."""
-    cycle: Any = getattr(http, "cycle", None)
+    cycle = _cycle_of(http)
     return cycle is not None and not cycle.response_complete
 
 
 def answer_and_close(http: asyncio.BaseProtocol) -> None:
     """End the connection after the answer to the request before this one."""
-    cycle: Any = http.cycle  # type: ignore[attr-defined]
-    cycle.keep_alive = False
+    cycle = _cycle_of(http)
+    if cycle is not None:
+        cycle.keep_alive = False
+
+
+def _cycle_of(http: asyncio.BaseProtocol) -> Any:
+    """The request that came last and its answer; `None` where there is none yet."""
+    return getattr(http, "cycle", None)

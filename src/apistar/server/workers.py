@@ -9,6 +9,7 @@ SIGTTIN and SIGTTOU add and take away one. If this process is killed, its worker
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import pickle
@@ -196,7 +197,10 @@ class Workers:
                 self._workers.remove(old)
                 self._retire(old)
             self._workers.append(new)
-            self._wait(lambda old=old: old not in self._retired)  # type: ignore[misc]
+            self._wait(functools.partial(self._gone, old))
+
+    def _gone(self, worker: Worker) -> bool:
+        return worker not in self._retired
 
     # The end
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -19,6 +19,8 @@ from .async_client import HTTP_ONLY, AsyncTestClient, QueryParams
 from .async_session import UNSET
 from .loop import LoopBlocked, LoopThread
 from .session import WebSocketSession
+
+T = TypeVar("T")
 
 
 class TestClient(httpx.Client):
@@ -138,7 +140,7 @@ class _Runner:
         client = self.client
         self.call(client._lifespan.ensure_started(), self._timeout_s)
 
-    def call(self, coroutine: Coroutine[Any, Any, Any], limit_s: float | None) -> Any:
+    def call(self, coroutine: Coroutine[Any, Any, T], limit_s: float | None) -> T:
         assert self._loop is not None
         # A session waits twice on leaving: for the handler to return, and for a cancelled one to end.
         return self._loop.call(coroutine, None if limit_s is None else 2 * limit_s)
@@ -165,7 +167,7 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         content = request.read()
         client = self._runner.client
-        return self._runner.call(self._send(client, request, content), client.timeout_s)  # type: ignore[no-any-return]
+        return self._runner.call(self._send(client, request, content), client.timeout_s)
 
     async def _send(self, client: AsyncTestClient, request: httpx.Request, content: bytes) -> httpx.Response:
         copied = httpx.Request(

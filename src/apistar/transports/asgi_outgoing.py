@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..exceptions import OutboxFull, WebSocketDisconnect
 from ..limits import DEFAULTS, Limits
@@ -150,7 +150,7 @@ class ASGIOutgoing:
             self._start_reader()
         if text:
             return {"type": "websocket.send", "text": data if isinstance(data, str) else str(data, "utf-8")}
-        return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(data)}  # type: ignore[arg-type]
+        return {"type": "websocket.send", "bytes": data if isinstance(data, bytes) else bytes(cast("BytesLike", data))}
 
     async def _deliver(self, event: Event) -> None:
         """Hand one event of the outbox to the server."""

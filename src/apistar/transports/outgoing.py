@@ -202,7 +202,7 @@ class Outgoing:
                 return
             self._backlog = None
         if self._observer is None and self._deflate is None:
-            self.send_short = self._parser.transport.send  # type: ignore[assignment]
+            self.send_short = self._parser.transport.send  # type: ignore[assignment]  # it takes kinds as numbers, too
         if self._writable is not None:
             self._loop.call_soon(self._call_writable)
 

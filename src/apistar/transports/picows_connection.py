@@ -24,10 +24,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import picows
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs leave out what it does not document
 
 READ_BYTES: Final = 128 * 1024
 """Of one read."""
@@ -67,8 +67,10 @@ class Relay(picows.WSListener):
 
     __slots__ = ("on_ws_frame",)
 
+    on_ws_frame: Callable[[picows.WSTransport, Frame], None]  # type: ignore[assignment]  # picows gives no keywords
 
-class Parser(WSProtocol):  # type: ignore[misc]
+
+class Parser(WSProtocol):  # type: ignore[misc]  # of which the type checker knows nothing
     """
     picows' protocol, with the events of TCP handed straight to the owner.
 
@@ -125,7 +127,7 @@ def open_parser(tcp: asyncio.Transport, listener: Listener, max_frame_bytes: int
             surroundings.tcp, surroundings.owner = tcp, listener
             parser.connection_made(surroundings)
             parser.owner = listener
-            parser.listener.on_ws_frame = listener.on_ws_frame  # type: ignore[assignment,method-assign]
+            parser.listener.on_ws_frame = listener.on_ws_frame
             return parser
     return _new_parser(tcp, listener, max_frame_bytes, loop)
 
@@ -146,8 +148,7 @@ def close_parser(parser: Parser) -> None:
         silence(parser)  # half a frame is in it, or it has grown
         return
     surroundings = parser.surroundings
-    surroundings.tcp = surroundings.owner = None  # type: ignore[assignment]
-    del parser.owner, parser.listener.on_ws_frame
+    del surroundings.tcp, surroundings.owner, parser.owner, parser.listener.on_ws_frame
     kept.append(parser)
 
 
@@ -158,7 +159,7 @@ def _new_parser(
     tcp: asyncio.Transport, listener: Listener, max_frame_bytes: int, loop: asyncio.AbstractEventLoop
 ) -> Parser:
     relay = Relay()
-    relay.on_ws_frame = listener.on_ws_frame  # type: ignore[assignment,method-assign]
+    relay.on_ws_frame = listener.on_ws_frame
     surroundings = Surroundings(tcp, listener, relay)
     # host, path, is_client_side, listener_factory, logger, disconnect_on_exception, handshake_timeout, auto_ping,
     # ping_idle_timeout, ping_reply_timeout, ping_strategy, auto_pong, max_frame_size, extra_headers, read_buffer_size
@@ -204,7 +205,7 @@ class Surroundings:
         self._relay = relay
 
     def __call__(self, request: object) -> picows.WSUpgradeResponseWithListener:
-        return picows.WSUpgradeResponseWithListener(_SWITCHED, self._relay)  # type: ignore[arg-type]
+        return picows.WSUpgradeResponseWithListener(_SWITCHED, self._relay)
 
     # The logger
 
@@ -268,7 +269,7 @@ class _Switched:
         return bytearray()
 
 
-_SWITCHED: Final = _Switched()
+_SWITCHED: Final = cast("picows.WSUpgradeResponse", _Switched())
 _get_buffer: Final = WSProtocol.get_buffer
 _PING_STRATEGY: Final = picows.WSAutoPingStrategy.PING_WHEN_IDLE
 _REQUEST: Final = (

@@ -4,7 +4,7 @@ What a channel needs of a WebSocket: its connection, and the codec that it speak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..messages import JSON, Codec
 from .websocket import WebSocket
@@ -24,4 +24,5 @@ def outlet_of(websocket: WebSocket[Any, Any]) -> tuple[Transport, Codec]:
     if not websocket.connected:
         raise websocket._not_connected("join")
     types = websocket._types
-    return websocket._connection, JSON if types is None else types.codec  # type: ignore[return-value]
+    # The object asks less of its connection than a channel does; each application's is a whole `Transport`.
+    return cast("Transport", websocket._connection), JSON if types is None else types.codec

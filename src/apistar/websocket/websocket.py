@@ -201,7 +201,8 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         """
         if self._state is CONNECTING:
             raise WebSocketNotConnected("receive")
-        return await self._connection.receive(decode=self._decode)  # type: ignore[no-any-return]
+        message: In = await self._connection.receive(decode=self._decode)
+        return message
 
     def _raw(self) -> Awaitable[str | bytes]:
         if self._state is CONNECTING:
