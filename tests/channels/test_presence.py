@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from apistar.channels import Hub, MemoryBroker, Presence
+from tests.transports.wire import until
 
 TIMES = Presence(grace_s=1.0, ttl_s=30.0)
 
@@ -57,6 +58,30 @@ async def test_member_who_comes_back_before_it_was_told_that_it_left_keeps_its_s
     await settle(hub)
     clock.now += 1.5
     assert await hub.broker.members("room") == ["ann"]
+
+
+async def test_thousands_who_leave_at_once_are_looked_for_together(
+    hub: Hub, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[list[str]] = []
+    sweep = hub.broker.sweep
+
+    async def counted(topics: Sequence[str]) -> None:
+        looks.append(list(topics))
+        await sweep(topics)
+
+    monkeypatch.setattr(hub.broker, "sweep", counted)
+    brief = Presence(grace_s=0.2)
+    rosters = [hub.roster(name, brief) for name in ("room", "lobby")]
+    for number in range(2000):
+        await rosters[number % 2].enter(f"m{number}")
+    for number in range(2000):
+        rosters[number % 2].leave(f"m{number}")
+    await settle(hub)
+    clock.now += 1
+    await until(lambda: not hub.broker._seats, "everybody was found")  # type: ignore[attr-defined]  # the one in memory
+    assert len(looks) < 10
+    assert all(look == sorted(set(look)) for look in looks)
 
 
 async def test_member_with_two_sockets_stays_with_the_second(hub: Hub, clock: Clock) -> None:

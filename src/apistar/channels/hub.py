@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -34,6 +35,8 @@ PAUSE_S: Final = 1.0
 """After a fault in what goes on by itself."""
 KEEPS_PER_TTL: Final = 3
 """So that one lost round does not end a seat."""
+SWEEP_GRAIN_S: Final = 0.1
+"""Members who leave within it are looked for together: ten thousand who leave at once are one look, not as many."""
 CLOSE_TIMEOUT_S: Final = 2.0
 """For telling a broker that members leave, when the process ends."""
 
@@ -66,7 +69,7 @@ class Hub:
         self._rosters: dict[str, Roster] = {}
         self._sockets: dict[WebSocket[Any, Any], dict[str, Place]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._sweeps: dict[int, tuple[asyncio.TimerHandle, set[str]]] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._shortest_ttl_s = Presence().ttl_s
         self._sooner = asyncio.Event()
@@ -80,9 +83,9 @@ class Hub:
 
     async def stop(self) -> None:
         """End what goes on here, let members leave, and close the broker."""
-        for timer in self._timers:
+        for timer, _ in self._sweeps.values():
             timer.cancel()
-        self._timers.clear()
+        self._sweeps.clear()
         tasks = [*self._loops, *self._tasks]
         self._loops.clear()
         for task in tasks:
@@ -227,20 +230,22 @@ class Hub:
             del self._rosters[roster.topic]
 
     def sweep_later(self, topic: str, delay_s: float) -> None:
-        """Look for members of a topic who left, when a grace is over."""
+        """Look for members of a topic who left, when a grace is over; together with all others of that moment."""
+        loop = asyncio.get_running_loop()
+        moment = math.ceil((loop.time() + delay_s) / SWEEP_GRAIN_S)
+        if moment not in self._sweeps:
+            self._sweeps[moment] = loop.call_at(moment * SWEEP_GRAIN_S, self._sweep_at, moment), set()
+        self._sweeps[moment][1].add(topic)
 
-        def sweep() -> None:
-            self._timers.discard(timer)
-            self.spawn(self._sweep(topic), f"sweep of {topic!r}")
+    def _sweep_at(self, moment: int) -> None:
+        _, topics = self._sweeps.pop(moment)
+        self.spawn(self._sweep(sorted(topics)), "looking for members who left")
 
-        timer = asyncio.get_running_loop().call_later(delay_s, sweep)
-        self._timers.add(timer)
-
-    async def _sweep(self, topic: str) -> None:
+    async def _sweep(self, topics: list[str]) -> None:
         try:
-            await self.broker.sweep([topic])
+            await self.broker.sweep(topics)
         except BrokerError as error:
-            log.warning("%s: who left %r is found later", error, topic)
+            log.warning("%s: who left %d topics is found later", error, len(topics))
 
     # Sockets
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from .broker import POSITION_TTL_S, TIMEOUT_S, Broker
+from .memory_seats import Seats
 from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, PresenceEvent, Publication
 
 SWEEP_EVERY = 1024
@@ -39,7 +40,7 @@ class MemoryBroker(Broker):
         self._records: dict[str, _Record] = {}
         self._empty: dict[str, None] = {}
         self._keys: dict[tuple[str, str], tuple[float, Position | None]] = {}
-        self._seats: dict[str, dict[str, dict[str, float]]] = {}
+        self._seats: dict[str, Seats] = {}
         self._until_tidy = SWEEP_EVERY
         self._until_turn = TURN_EVERY
 
@@ -133,23 +134,21 @@ class MemoryBroker(Broker):
 
     async def enter(self, topic: str, members: Sequence[str], seat: str, ttl_s: float, max_members: int) -> bool:
         self._sweep(topic)
-        seats = self._seats.setdefault(topic, {})
+        seats = self._seats.get(topic) or Seats()
         new = [member for member in dict.fromkeys(members) if member not in seats]
         if new and len(seats) + len(new) > max_members:
-            if not seats:
-                del self._seats[topic]
             return False
+        self._seats[topic] = seats
         ends = self._clock() + ttl_s
         for member in members:
-            seats.setdefault(member, {})[seat] = ends
+            seats.take(member, seat, ends)
         for member in new:
             self._announce(topic, member, joined=True)
         return True
 
     async def leave(self, topic: str, member: str, seat: str, grace_s: float) -> None:
-        seats = self._seats.get(topic, {}).get(member)
-        if seats is not None and seat in seats:
-            seats[seat] = min(seats[seat], self._clock() + grace_s)
+        seats = self._seats.get(topic)
+        if seats is not None and seats.shorten(member, seat, self._clock() + grace_s):
             self._sweep(topic)
 
     async def sweep(self, topics: Sequence[str]) -> None:
@@ -157,23 +156,14 @@ class MemoryBroker(Broker):
             self._sweep(topic)
 
     async def members(self, topic: str) -> list[str]:
-        now = self._clock()
-        seats = self._seats.get(topic, {})
-        return sorted(member for member, ends in seats.items() if any(end > now for end in ends.values()))
+        seats = self._seats.get(topic)
+        return [] if seats is None else seats.present(self._clock())
 
     def _sweep(self, topic: str) -> None:
         seats = self._seats.get(topic)
         if seats is None:
             return
-        now = self._clock()
-        gone = []
-        for member, ends in seats.items():
-            for seat in [seat for seat, end in ends.items() if end <= now]:
-                del ends[seat]
-            if not ends:
-                gone.append(member)
-        for member in gone:
-            del seats[member]
+        gone = seats.look(self._clock())
         if not seats:
             del self._seats[topic]
         for member in gone:
