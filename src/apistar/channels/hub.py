@@ -99,6 +99,8 @@ class Hub:
         except (BrokerError, TimeoutError) as error:
             log.warning("members of this process leave when their time has run out: %r", error)
         self._rosters.clear()
+        for topic in self._topics.values():
+            topic.stop()
         self._topics.clear()
         self._sockets.clear()
         await self.broker.close()

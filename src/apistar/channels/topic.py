@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from ..exceptions import BrokerError, WebSocketDisconnect
+from ..exceptions import BrokerError, BrokerUnavailable, WebSocketDisconnect
 from ..transports.transport import Prepared
 from .payload import Arrival, Wire
 from .policy import BATCH_BYTES, BATCH_MESSAGES
@@ -137,7 +137,7 @@ class Topic:
 
     async def _settle(self) -> None:
         """Bring what the broker knows in line with whether there are users; one task, so that nothing overtakes."""
-        fault: BaseException | None = None
+        fault: Exception | None = None
         broker = self._hub.broker
         try:
             while True:
@@ -156,8 +156,11 @@ class Topic:
                 self._wake(None)
         except BrokerError as error:
             fault = error
-        except BaseException as error:
+        except Exception as error:
             fault = error
+            raise
+        except asyncio.CancelledError:
+            fault = self._stopped()
             raise
         finally:
             self._worker = None
@@ -165,7 +168,14 @@ class Topic:
             if not self.users:
                 self._hub.forget(self)
 
-    def _wake(self, fault: BaseException | None) -> None:
+    def stop(self) -> None:
+        """The hub has stopped: nobody waits any longer, not for a task either that was cancelled before it began."""
+        self._wake(self._stopped())
+
+    def _stopped(self) -> BrokerUnavailable:
+        return BrokerUnavailable(f"{self._hub.broker.url}: channels have stopped in this process")
+
+    def _wake(self, fault: Exception | None) -> None:
         waiters, self._waiters = self._waiters, None
         for waiter in waiters or ():
             if waiter.done():
