@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import pytest
 
-from apistar.exceptions import ConfigurationError, DependencyCycle, UnknownDependency
+from apistar.exceptions import ConfigurationError, DependencyCycle, UnknownDependency, UsageError
 from apistar.injector import Component, Injector, Lifetime, Provider, explained
 
 T = TypeVar("T")
@@ -245,7 +245,7 @@ async def test_provider_refuses_unknown_parameters() -> None:
         async with users(room="lobby"):
             raise AssertionError
 
-    with pytest.raises(TypeError, match=r"Provider\[User\] takes no parameter 'room'; it asks for: none"):
+    with pytest.raises(UsageError, match=r"Provider\[User\] takes no parameter 'room'; it asks for: none"):
         await run(Injector([UserComponent()], []), handler)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ..exceptions import ConfigurationError, NotFound, UnusableTopic
+from ..exceptions import ConfigurationError, NotFound, UnusableTopic, UsageError
 from ..injector import Binding
 from .exchange import Exchange
 from .site import Site
@@ -47,7 +47,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
 
         Raises:
             NotFound: If the values make a topic that cannot be: too long, or not printable. They come from a client.
-            TypeError: If a parameter is neither in the path nor given.
+            UsageError: If a parameter is neither in the path nor given.
         """
         values: dict[str, object] = {}
         for name in self.channel.names:
@@ -56,7 +56,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
             elif name in exchange.path_params:
                 values[name] = exchange.path_params[name]
             else:
-                raise TypeError(f"Provider[{self.channel.__qualname__}] needs {name}=…: the URL has no {{{name}}}")
+                raise UsageError(f"Provider[{self.channel.__qualname__}] needs {name}=…: the URL has no {{{name}}}")
         try:
             return self.channel(self.hub(), **values)
         except UnusableTopic as error:

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from ..exceptions import UsageError
 from .plan import Plan, Resolution
 from .signature import unwrapped
 
@@ -123,7 +124,7 @@ class ProviderRecipe:
                 known = ", ".join(
                     sorted({*self._named, *(name for _, about in self._fillable for name in about.takes)})
                 )
-                raise TypeError(f"Provider[{self.label}] takes no parameter {name!r}; it asks for: {known or 'none'}")
+                raise UsageError(f"Provider[{self.label}] takes no parameter {name!r}; it asks for: {known or 'none'}")
         for slot, about in self._fillable:
             given = {name: value for name, value in parameters.items() if name in about.takes}
             if given:
