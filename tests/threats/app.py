@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Route as StarletteRoute
 
-from apistar import ASyncApp, Limits, Route, WebSocket, http
+from apistar import ASyncApp, Limits, Mount, Route, WebSocket, http
 from apistar.exceptions import WebSocketDisconnect
 from tests.handlers import deaf, echo, push
 
@@ -157,6 +159,10 @@ async def stream() -> http.StreamingResponse:
     return http.StreamingResponse(pieces())
 
 
+async def stream_of_starlette(request: object) -> http.StreamingResponse:
+    return await stream()
+
+
 async def tasks() -> int:
     """How many there are."""
     return len(asyncio.all_tasks())
@@ -197,6 +203,7 @@ app = ASyncApp(
         Route("/pausing", method="GET", handler=pausing),
         Route("/patient", method="POST", handler=whole, name="patient", limits=Limits(request_timeout_s=None)),
         Route("/stream", method="GET", handler=stream),
+        Mount("/mounted", Starlette(routes=[StarletteRoute("/stream", stream_of_starlette)])),
         Route("/tasks", method="GET", handler=tasks),
         Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.processes import ASYNCIO, ServerProcess, serving, wait_for
+from tests.server.processes import ASYNCIO, UVICORN, ServerProcess, serving, wait_for
 from tests.server.wire import (
     BINARY,
     CLOSE,
@@ -194,16 +194,26 @@ def test_client_that_resets_under_a_push_that_never_waits_is_noticed(attacked: S
         assert_alive(attacked)
 
 
-def test_client_that_resets_under_a_response_without_end_is_noticed(ours: ServerProcess) -> None:
-    before = tasks_of(ours)
-    with bounded(ours), witness(ours, "reset under a response"):
-        for _ in range(10):
-            with ours.connect() as client:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.sendall(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert client.recv(12) == b"HTTP/1.1 200"
-        assert_alive(ours)
-    wait_for(lambda: tasks_of(ours) <= before, "the end of every stream")
+@pytest.mark.parametrize("http", ["ours", "httptools", "h11"])
+@pytest.mark.parametrize("target", [b"/stream", b"/mounted/stream"])
+def test_client_that_resets_under_a_response_without_end_is_noticed(
+    ours: ServerProcess, tmp_path: Path, http: str, target: bytes
+) -> None:
+    """On our server, and on uvicorn's own HTTP classes."""
+    with contextlib.ExitStack() as stack:
+        process = ours
+        if http != "ours":
+            options = {"ws": "apistar.server:WebSocketProtocol", "http": http, "log_level": "critical"}
+            process = stack.enter_context(serving(tmp_path, "tests.threats.app:app", UVICORN, **options))
+        before = tasks_of(process)
+        with bounded(process), witness(process, "reset under a response"):
+            for _ in range(10):
+                with process.connect() as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+                    assert client.recv(12) == b"HTTP/1.1 200"
+            assert_alive(process)
+        wait_for(lambda: tasks_of(process) <= before, "the end of every stream")
 
 
 def tasks_of(server: ServerProcess) -> int:

@@ -27,6 +27,7 @@ from ..http.event_stream import EventStream
 from ..http.responses import check_headers, problem_of
 from ..http.waiting import TimedReceive, timed
 from ..injector import Plan, Resolution
+from ..transports.turns import taking_turns
 from ..types import Event, Send
 from .causes import cause_of, plain
 from .faults import refusal_of, report
@@ -48,6 +49,8 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         if isinstance(exchange.receive, TimedReceive):
             exchange.receive.answered = True
         send = _without_body(exchange.send) if exchange.scope["method"] == "HEAD" else exchange.send
+        if not hasattr(response, "body"):  # it comes in pieces
+            send = taking_turns(exchange.scope, send)
         await response(exchange.scope, exchange.receive, send)
     except ClientDisconnect as gone:
         error = gone

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from ..http.responses import problem_of
+from ..transports.turns import taking_turns
 from ..types import ASGIApp, Receive, Scope, Send
 
 
@@ -39,6 +40,6 @@ def scope_below(scope: Scope, prefix: str, state: Mapping[str, Any]) -> Scope:
 async def serve_mounted(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one request with a mounted application."""
     try:
-        await app(scope, receive, send)
+        await app(scope, receive, taking_turns(scope, send))
     except StarletteHTTPException as refusal:  # Starlette's static files leave their 404 to whoever mounts them
         await problem_of(refusal)(scope, receive, send)

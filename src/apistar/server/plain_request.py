@@ -15,36 +15,30 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from ..transports.turns import TurnTaking
 from ..transports.wheel import Bucket, Wheel
-from ..types import ASGIApp, BytesLike, Event, Send
+from ..types import ASGIApp, BytesLike
 from .service import Service
 
 NOT_STARTED: Final = -1.0
 
-TURN_PIECES: Final = 16
-"""Of a body sent in a row; a file comes in pieces of 64 KiB."""
-
 
 class Cancellable:
     """
-    An application whose request ends without a word when the server, on its way out, cancels it.
-
-    One that streams a body and waits for nothing else leaves others their turn: uvicorn's `send` does not wait where
-    there is room, nor where the client has reset the connection, and then nobody would ever hear of it.
+    An application whose request ends without a word when the server, on its way out, cancels it, and that leaves others
+    their turn while it streams.
     """
 
-    __slots__ = ("_app", "_cycle", "_send", "_service", "_turn")
+    __slots__ = ("_app", "_cycle", "_service")
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, service: Service) -> None:
         self._app = app
         self._cycle = cycle
         self._service = service
-        self._turn = TURN_PIECES
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """ASGI's application, with what it returned: uvicorn complains of a value. Its types of ASGI are its own."""
-        self._send: Send = send
-        running: Awaitable[object] = self._app(scope, receive, self.send)
+        running: Awaitable[object] = self._app(scope, receive, TurnTaking(send))
         try:
             return await running
         except asyncio.CancelledError:
@@ -52,15 +46,6 @@ class Cancellable:
                 raise
             self._cycle.disconnected = True  # nobody is left to be answered
             return None
-
-    async def send(self, event: Event) -> None:
-        """ASGI's `send`."""
-        await self._send(event)
-        if event.get("more_body"):
-            self._turn -= 1
-            if self._turn <= 0:
-                self._turn = TURN_PIECES
-                await asyncio.sleep(0)
 
 
 class BodyClock:
