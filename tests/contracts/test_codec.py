@@ -217,6 +217,7 @@ FAULTS: list[tuple[object, object, str, str, str]] = [
     (int | None, "x", "$: expected int | null, got str", "int | null", "str"),
     (Literal["a", "b"], "c", "$: invalid value 'c'; expected 'a' or 'b'", "'a' or 'b'", "'c'"),
     (Colour, "green", "$: invalid value 'green'; expected 'red' or 'blue'", "'red' or 'blue'", "'green'"),
+    (Colour | int, "green", "$: invalid value 'green'; expected 'red' or 'blue'", "'red' or 'blue'", "'green'"),
     (
         list[dict[str, Colour]],
         [{"a": "green"}],

@@ -23,6 +23,7 @@ from apistar.exceptions import (
     WebSocketProtocolError,
 )
 from apistar.testing import WebSocketDenied
+from apistar.types import Event, Scope
 
 
 class Say(msgspec.Struct):
@@ -160,6 +161,24 @@ def test_broker_that_is_away_is_a_503_or_a_1013_and_one_traceback(
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     answer = client.get("/page")
     assert (answer.status_code, answer.json()["detail"]) == (503, "Service Unavailable")
+
+
+@pytest.mark.parametrize("scope", [{}, {"extensions": None}], ids=["without", "none"])
+async def test_fault_on_a_server_without_extensions_is_answered_as_on_any_other(scope: Scope) -> None:
+    def page() -> None:
+        raise RuntimeError("the secret")
+
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "http.request"}
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], **scope}
+    await ASyncApp([Route("/", handler=page)])(scope, receive, send)
+    assert [event.get("status") for event in sent] == [500, None]
 
 
 def test_other_exception_after_connect_is_a_1011_and_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
