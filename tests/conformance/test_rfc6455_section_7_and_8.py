@@ -15,11 +15,12 @@ from tests.transports.wire import close_frame, echo, frame, serving, until
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999])
-async def test_close_is_answered_with_its_own_code_and_tcp_is_closed_by_the_server(code: int) -> None:
+async def test_close_is_answered_with_its_own_code_and_reason_and_tcp_is_closed_by_the_server(code: int) -> None:
+    """A browser's CloseEvent has code and reason of the answer, also for the page that closed."""
     async with serving(handler=echo) as server:
         client = await server.open()
-        client.send(close_frame(code, b"bye"))
-        assert await client.read_frame() == (0x88, struct.pack("!H", code))
+        client.send(close_frame(code, "tschüß".encode()))
+        assert await client.read_frame() == (0x88, struct.pack("!H", code) + "tschüß".encode())
         await client.read_eof()
 
 

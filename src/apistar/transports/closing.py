@@ -141,10 +141,14 @@ class Closing(Incoming):
             self._owner.handshake_answered(status)
 
     def _take_close(self, payload: bytes, more_behind: bool) -> None:
-        """The peer's Close came first: answer with its code (RFC 6455 §5.5.1) and close TCP (§7.1.1)."""
+        """
+        The peer's Close came first: answer with the same (RFC 6455 §5.5.1) and close TCP (§7.1.1).
+
+        With its reason too: what a browser's `CloseEvent` says is what the server sent, whoever closed first.
+        """
         code, reason = parse_close(payload)
         if self._tcp is not None:
-            self._tcp.write(close_frame(code, ""))
+            self._tcp.write(close_frame(code, reason))
         self._end(Ending(code, reason, Initiator.PEER))
         if more_behind:
             self._linger()
