@@ -76,6 +76,7 @@ def run(
         uds: A unix socket instead.
         fd: A socket that whoever started this process has opened, by its file descriptor.
         reload: Start again when a source file changes; sockets are told and dropped within 0.2 s.
+        reload_dirs: Where source files are; the working directory where nothing is given.
         workers: Processes.
         ssl_keyfile, ssl_certfile, ssl_keyfile_password: TLS.
         log_level: critical, error, warning, info, debug or trace.
@@ -114,16 +115,7 @@ def run(
         importlib.import_module(".metrics", __package__)  # says what is missing, before anything starts
     if app_dir is not None:
         sys.path.insert(0, app_dir)
-    target: Any = app if isinstance(app, str) else asgi_of(app)
-    if not isinstance(app, str) and not callable(target):
-        raise ConfigurationError(f"app is {app!r}, where an ASGI application is needed, or its name: 'module:app'")
-    # With reload it is the child who says what is wrong with the application, and waits until it is mended.
-    if isinstance(app, str) and not reload:
-        loaded = application_of(app, factory=factory)
-        if workers == 1:
-            target, factory = loaded, False
-        elif getattr(loaded, "single_process", None):
-            raise ConfigurationError(f"{workers} workers cannot serve {app}: {loaded.single_process}")
+    target, factory = _target_of(app, factory, reload, workers)
     with _listening(host, port, uds, fd) as listeners:
         trusted = forwarded_allow_ips
         config = Settings(
@@ -163,6 +155,23 @@ def _check_processes(app: object, reload: bool, workers: int) -> None:
         raise ConfigurationError(f"{what} needs the application as an import string: run('module:app', {what}=…)")
     if reload and workers > 1:
         raise ConfigurationError("reload and workers exclude each other; reload is for development")
+
+
+def _target_of(app: ASGIApp | WSGIFace | str, factory: bool, reload: bool, workers: int) -> tuple[Any, bool]:
+    """What uvicorn is to serve, and whether it has yet to call it."""
+    if not isinstance(app, str):
+        target: Any = asgi_of(app)
+        if not callable(target):
+            raise ConfigurationError(f"app is {app!r}, where an ASGI application is needed, or its name: 'module:app'")
+        return target, factory
+    # With reload it is the child who says what is wrong with the application, and waits until it is mended.
+    if not reload:
+        loaded = application_of(app, factory=factory)
+        if workers == 1:
+            return loaded, False
+        if refusal := getattr(loaded, "single_process", None):
+            raise ConfigurationError(f"{workers} workers cannot serve {app}: {refusal}")
+    return app, factory
 
 
 def _run(config: Settings, listeners: list[socket.socket]) -> int:
