@@ -15,14 +15,12 @@ class Failure(click.ClickException):
 
     Args:
         message: What is wrong, where, and what to do.
-        exit_code: See `main.py`.
         report: Printed before it, such as the traceback of somebody's module.
     """
 
-    def __init__(self, message: str, exit_code: int = 1, *, report: str = "") -> None:
+    def __init__(self, message: str, *, report: str = "") -> None:
         super().__init__(message)
         self.report = report
-        self.exit_code = exit_code  # type: ignore[misc]  # click's is the class's, to be overridden
 
     def show(self, file: IO[Any] | None = None) -> None:
         if self.report:

@@ -4,11 +4,12 @@ The handshake of a connection that a person asked for, and in words what kept it
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -55,7 +56,7 @@ async def connected(
         settings["ssl"] = _lenient() if insecure else ssl.create_default_context()
     if _is_loopback(url):
         settings["proxy"] = None
-    try:
+    with _in_words(url, place, timeout_s):
         return await Connect(
             url,
             additional_headers=_headers(headers, cookies),
@@ -68,6 +69,13 @@ async def connected(
             user_agent_header="apistar ws",
             **settings,
         )
+
+
+@contextlib.contextmanager
+def _in_words(url: str, place: str, timeout_s: float) -> Iterator[None]:
+    """Say what kept a handshake from succeeding, and what to do; a refusal with a status passes as it is."""
+    try:
+        yield
     except InvalidURI as error:
         raise Failure(f"{url} is no address of a WebSocket: {error.msg}; write ws://HOST:PORT/PATH") from None
     except InvalidStatus:

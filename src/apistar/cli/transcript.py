@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -64,16 +64,12 @@ class Transcript:
         plain: Payloads alone: a text as it is, binary as its bytes, one message a line.
         full: Fold nothing.
         both: Show what is sent, too.
-        now: The clock.
     """
 
-    def __init__(
-        self, *, plain: bool = False, full: bool = False, both: bool = False, now: Callable[[], datetime] = datetime.now
-    ) -> None:
+    def __init__(self, *, plain: bool = False, full: bool = False, both: bool = False) -> None:
         self._plain = plain
         self._full = full
         self._both = both
-        self._now = now
         self._colours = sys.stdout.isatty()
 
     def received(self, message: str | bytes) -> None:
@@ -137,7 +133,7 @@ class Transcript:
         return result
 
     def _row(self, direction: str, kind: str, lines: list[str]) -> None:
-        time = f"{self._now():%H:%M:%S.%f}"[:-3]
+        time = f"{datetime.now():%H:%M:%S.%f}"[:-3]
         head = f"{time} {direction} {kind:<7} "
         if self._colours:
             head = f"{click.style(time, dim=True)} {click.style(f'{direction} {kind:<7}', fg=COLOURS[direction])} "
