@@ -106,9 +106,9 @@ class FakeTransport:
     async def wait_closed(self) -> None: ...
 
 
-async def socket() -> tuple[WebSocket[Any, Any], FakeTransport]:
+async def socket(transport: FakeTransport | None = None) -> tuple[WebSocket[Any, Any], FakeTransport]:
     """A connected WebSocket on a fake transport."""
-    transport = FakeTransport()
+    transport = transport or FakeTransport()
     websocket: WebSocket[Any, Any] = WebSocket(transport, HTTPConnection({"type": "websocket", "path": "/"}))
     transport.bind(websocket.on_end, Limits(), None, "/")
     await websocket.connect()

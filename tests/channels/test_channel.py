@@ -39,6 +39,7 @@ from apistar.exceptions import (
     WebSocketDisconnect,
 )
 from apistar.testing import AsyncWebSocketSession
+from tests.channels.simulation import socket
 from tests.transports.wire import until
 
 
@@ -467,6 +468,15 @@ async def test_joining_before_the_handshake_or_twice_is_an_error() -> None:
         "UsageError: join(since=…) needs history = History(…) on Ticker",
         "this WebSocket has joined 'ticker' already",
     ]
+
+
+@pytest.mark.parametrize("what", ["join", "subscribe", "changes"])
+async def test_block_that_is_never_entered_warns(what: str) -> None:
+    """`room.join(ws)` by itself reads as if it had joined, and no publication ever comes."""
+    room = Room(MemoryBroker(), room="7")
+    websocket, _ = await socket()
+    with pytest.warns(RuntimeWarning, match="of 'room:7' was never entered, and nothing comes; write `async with`"):
+        room.join(websocket) if what == "join" else room.subscribe() if what == "subscribe" else room.changes()
 
 
 async def test_socket_joins_no_more_topics_than_it_may() -> None:

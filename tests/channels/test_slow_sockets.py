@@ -30,6 +30,7 @@ from apistar.exceptions import PublicationsLost, UsageError
 from apistar.limits import Limits
 from apistar.observer import Observer
 from apistar.transports.native import NativeTransport
+from apistar.transports.transport import Prepared
 from tests.channels.simulation import FakeTransport, socket
 from tests.transports.wire import serving, until
 
@@ -98,6 +99,25 @@ async def test_publications_of_one_turn_are_written_together(hub: Hub) -> None:
         await turn()
     assert texts(transport) == ["0", "1", "2", "3"]
     assert transport.batches == [3, 1]
+
+
+async def test_publication_is_framed_once_for_each_codec_however_many_sockets(hub: Hub) -> None:
+    framed: list[Prepared] = []
+
+    class Counting(FakeTransport):
+        def send_prepared(self, prepared: Prepared) -> bool:
+            framed.append(prepared)
+            return super().send_prepared(prepared)
+
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(50):
+            websocket, _ = await socket(Counting())
+            await stack.enter_async_context(Lines(hub).join(websocket))
+        for text in ("a", "b"):
+            await Lines(hub).publish(text)
+            await turn()
+    assert len(framed) == 100
+    assert len({id(prepared) for prepared in framed}) == 2, "the same bytes for all"
 
 
 async def test_burst_is_cut_into_batches_of_bounded_size(hub: Hub) -> None:
@@ -289,32 +309,6 @@ async def test_publishing_from_within_a_delivery_keeps_the_order(hub: Hub) -> No
         await answering
         await turn()
     assert texts(transport) == ["0", "1", "2", "3", "4", "5"]
-
-
-async def test_join_that_is_cancelled_anywhere_leaves_nothing_behind() -> None:
-    class Member(Channel[str]):
-        topic = "member"
-        history = History()
-        presence = True
-
-    for steps in range(12):
-        hub = Hub(MemoryBroker())
-        start = await Member(hub).position()
-        await Member(hub).publish("x")
-        websocket, _ = await socket()
-        entering = asyncio.ensure_future(Member(hub).join(websocket, member="ann", since=start).__aenter__())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        finished = entering.done()
-        entering.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await entering
-        if not finished:
-            # No type of a lambda with defaults is inferred.
-            await until(lambda hub=hub: not any(v for k, v in hub.statistics().items() if k != "sockets"), "gone")  # type: ignore[misc]
-            async with Member(hub).join(websocket):
-                pass
-        await hub.stop()
 
 
 # The real thing

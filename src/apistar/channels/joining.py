@@ -12,6 +12,7 @@ Whatever fails or is cancelled on the way, everything taken is given back.
 
 from __future__ import annotations
 
+import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -61,10 +62,26 @@ def _plausible(since: Position) -> bool:
     return 0 <= since.offset < MAX_OFFSET and len(since.epoch) <= MAX_NAME and len(since.tag) <= MAX_NAME
 
 
-class Joining:
+class Block:
+    """What does nothing until it is entered with `async with`, and warns if nobody ever does."""
+
+    __slots__ = ("_begun", "_channel")
+
+    def __init__(self, channel: Channel[Any]) -> None:
+        self._channel = channel
+        self._begun = False
+
+    def __del__(self) -> None:
+        if not self._begun:
+            place = f"of {self._channel.topic!r} was never entered, and nothing comes"
+            text = f"{type(self).__name__} {place}; write `async with`"
+            warnings.warn(text, RuntimeWarning, stacklevel=2, source=self)
+
+
+class Joining(Block):
     """`async with room.join(ws) as joined:`; made by `Channel.join()`, which has the contract."""
 
-    __slots__ = ("_channel", "_entered", "_member", "_opened", "_policy", "_presence", "_seat", "_since", "_websocket")
+    __slots__ = ("_entered", "_member", "_opened", "_policy", "_presence", "_seat", "_since", "_websocket")
 
     def __init__(
         self,
@@ -75,7 +92,7 @@ class Joining:
         policy: Policy,
         presence: bool,
     ) -> None:
-        self._channel = channel
+        super().__init__(channel)
         self._websocket = websocket
         self._member = member
         self._since = since
@@ -86,6 +103,7 @@ class Joining:
         self._entered = False
 
     async def __aenter__(self) -> Seat:
+        self._begun = True
         channel, websocket = self._channel, self._websocket
         hub = channel.hub
         connection, codec = outlet_of(websocket)
@@ -161,19 +179,20 @@ class Joining:
         return presence
 
 
-class Following(Generic[S]):
+class Following(Block, Generic[S]):
     """`async with room.subscribe() as publications:`; made by `Channel.subscribe()` and `changes()`."""
 
-    __slots__ = ("_channel", "_kind", "_policy", "_since", "_subscription")
+    __slots__ = ("_kind", "_policy", "_since", "_subscription")
 
     def __init__(self, channel: Channel[Any], kind: type[S], since: Position | None, policy: Policy) -> None:
-        self._channel = channel
+        super().__init__(channel)
         self._kind = kind
         self._since = since
         self._policy = policy
         self._subscription: S | None = None
 
     async def __aenter__(self) -> S:
+        self._begun = True
         channel = self._channel
         if self._subscription is not None:
             raise UsageError("this subscribe() is entered already; call subscribe() again")
