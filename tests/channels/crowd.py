@@ -132,7 +132,7 @@ class Crowd:
             await asyncio.sleep(RECONNECT_S)
 
     async def publish_by_script(self, name: str, url: str, pause_s: float) -> None:
-        async with Broker.connect(url, timeout_s=2) as broker:
+        async with Broker.connect(url) as broker:
             notes = Notes(broker, name=self.topic)
             for number in range(1_000_000):
                 self.attempted.add((name, number))

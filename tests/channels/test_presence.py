@@ -84,6 +84,30 @@ async def test_thousands_who_leave_at_once_are_looked_for_together(
     assert all(look == sorted(set(look)) for look in looks)
 
 
+async def test_members_who_leave_at_once_are_told_to_the_broker_at_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever joins next waits for as many round trips as have left."""
+    under_way, answered = [], asyncio.Event()
+
+    async def slow(topic: str, member: str, seat: str, grace_s: float) -> None:
+        under_way.append(member)
+        await answered.wait()
+
+    roster = hub.roster("room", TIMES)
+    members = [f"m{number}" for number in range(300)]
+    for member in members:
+        await roster.enter(member)
+    monkeypatch.setattr(hub.broker, "leave", slow)
+    for member in members:
+        roster.leave(member)
+    await until(lambda: len(under_way) == 300, "all are under way")
+    answered.set()
+    await settle(hub)
+    assert sorted(under_way) == sorted(members)
+    assert roster.idle
+
+
 async def test_member_with_two_sockets_stays_with_the_second(hub: Hub, clock: Clock) -> None:
     roster = hub.roster("room", TIMES)
     await roster.enter("ann")

@@ -3,13 +3,14 @@ Who is in a topic, as far as this process is concerned: sockets are counted here
 
 A member has one seat per process, however many sockets. The seat is kept alive while there is a socket, and given a
 last time, the grace, when the last one is gone. Calls to the broker about one topic are made one after the other, so
-that a leave never overtakes the next enter.
+that a leave never overtakes the next enter; those who left meanwhile leave together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import BrokerError, WebSocketProtocolError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("apistar.channels")
 
 FULL: Final = 1013
+LEAVING_AT_ONCE: Final = 500
+"""Members; a broker sends what is asked at once in one round."""
 SWEEP_SLACK_S: Final = 0.02
 """After a grace is over, so that it is over by the broker's clock too."""
 
@@ -35,7 +38,7 @@ class Roster:
         entered: Members whose seat the broker has.
     """
 
-    __slots__ = ("_counts", "_hub", "_lock", "_waiting", "entered", "presence", "topic")
+    __slots__ = ("_counts", "_hub", "_leaving", "_lock", "_waiting", "entered", "presence", "topic")
 
     def __init__(self, hub: Hub, topic: str, presence: Presence) -> None:
         self._hub = hub
@@ -43,6 +46,7 @@ class Roster:
         self.presence = presence
         self.entered: set[str] = set()
         self._counts: dict[str, int] = {}
+        self._leaving: set[str] = set()
         self._lock = asyncio.Lock()
         self._waiting = 0
 
@@ -83,24 +87,32 @@ class Roster:
             self._counts[member] = count
             return
         del self._counts[member]
-        self._waiting += 1
-        self._hub.spawn(self._leave(member), f"a member leaves {self.topic!r}")
+        if not self._leaving:
+            self._waiting += 1
+            self._hub.spawn(self._leave(), f"members leave {self.topic!r}")
+        self._leaving.add(member)
 
-    async def _leave(self, member: str) -> None:
+    async def _leave(self) -> None:
         grace_s = self.presence.grace_s
         try:
             async with self._lock:
-                if member in self._counts:
-                    return  # came back meanwhile
-                self.entered.discard(member)
-                await self._hub.broker.leave(self.topic, member, self._hub.seat, grace_s)
+                gone = sorted(self._leaving - self._counts.keys())  # the others came back meanwhile
+                self._leaving.clear()
+                await self._give_up(gone)
         except BrokerError as error:
-            log.warning("%s: a member of %r leaves when its time has run out", error, self.topic)
+            log.warning("%s: members of %r leave when their time has run out", error, self.topic)
         finally:
             self._waiting -= 1
             self._hub.forget_roster(self)
-        if grace_s:
+        if grace_s and gone:
             self._hub.sweep_later(self.topic, grace_s + SWEEP_SLACK_S)
+
+    async def _give_up(self, members: Sequence[str]) -> None:
+        self.entered.difference_update(members)
+        leave, seat, grace_s = self._hub.broker.leave, self._hub.seat, self.presence.grace_s
+        for start in range(0, len(members), LEAVING_AT_ONCE):
+            together = members[start : start + LEAVING_AT_ONCE]
+            await asyncio.gather(*(leave(self.topic, member, seat, grace_s) for member in together))
 
     async def keep(self) -> None:
         """Keep the seats of those who are here, and take them again if the broker forgot."""
@@ -115,6 +127,4 @@ class Roster:
     async def close(self) -> None:
         """The process ends: everybody leaves, and may come back elsewhere within the grace."""
         async with self._lock:
-            for member in sorted(self.entered):
-                await self._hub.broker.leave(self.topic, member, self._hub.seat, self.presence.grace_s)
-            self.entered.clear()
+            await self._give_up(sorted(self.entered))
