@@ -149,6 +149,13 @@ def test_frame_of_the_wrong_kind_closes_with_1003(name: str) -> None:
         assert (ws.close_code, ws.close_reason) == (1003, f"$: {expected}")
 
 
+def test_decoder_outside_of_a_socket_takes_what_its_codec_can_read() -> None:
+    assert JSON.decoder(Say)(b'{"type":"say","text":"a"}') == JSON.decoder(Say)('{"type":"say","text":"a"}')
+    with pytest.raises(InvalidMessage, match="expected a binary message, got text") as refused:
+        MSGPACK.decoder(Say)("text")
+    assert refused.value.code == 1003
+
+
 @pytest.mark.parametrize("name", ENCODED)
 def test_message_that_is_nonsense_in_its_codec_closes_with_1007(name: str) -> None:
     codec, _, _ = ENCODED[name]
