@@ -5,6 +5,7 @@ uvicorn answers requests one after the other, in their order (RFC 9112 §9.3.2).
 
 - A body has a deadline (`plain_request.py`); that of a pipelined request runs from when its turn has come.
 - A request that is refused waits for the answers to those before it, then the connection ends.
+- A client that takes nothing of an answer for `send_timeout_s` is reset, and its handler told.
 - Who still sends when the last answer goes out gets to read it (RFC 9112 §9.6).
 
 A connection that upgrades at once pays for none of uvicorn's per-connection state: `HttpToolsProtocol.__init__` runs
@@ -18,11 +19,13 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from ..transports.tcp import reset
 from ..transports.wheel import Bucket
+from ..transports.write_clock import WriteClock
 from .farewell import Farewell, response_of
 from .handshake import Headers, Refused
 from .plain_request import BodyClock, Cancellable, LastTransport
-from .service import Service
+from .service import Service, client_of
 
 BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 """A request that has one of them has a body (RFC 9112 §6.3)."""
@@ -48,6 +51,7 @@ class Pipeline(HttpToolsProtocol):
     _in_body = False
     _ended = False
     _clock: BodyClock | None = None
+    _write_clock: WriteClock | None = None
     _running: RequestResponseCycle | None = None
 
     def _become_http(self) -> None:
@@ -63,10 +67,12 @@ class Pipeline(HttpToolsProtocol):
     def pause_writing(self) -> None:
         if self._ready_for_http:
             super().pause_writing()
+            self._watch_client()
 
     def resume_writing(self) -> None:
         if self._ready_for_http:
             super().resume_writing()
+            self._ignore_client()
 
     def shutdown(self) -> None:
         if self._ready_for_http:
@@ -77,6 +83,7 @@ class Pipeline(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.service.connections.discard(self)
         self._leave_wheel()
+        self._ignore_client()
         if self._clock is not None:
             self._clock.stop()
         if self._ready_for_http:
@@ -98,6 +105,8 @@ class Pipeline(HttpToolsProtocol):
             return
         super().on_response_complete()
         self._watch_body()
+        if self.transport.get_write_buffer_size():
+            self._watch_client()
 
     # The deadline of a body that is not whole
 
@@ -120,6 +129,23 @@ class Pipeline(HttpToolsProtocol):
             self._clock.start()  # the handler keeps the client waiting
         else:
             self._refuse(Refused(408, f"the body was not whole after request_timeout_s of {limit_s:g}"))
+
+    # A client that takes no answer
+
+    def _watch_client(self) -> None:
+        if self._write_clock is None:
+            limit_s = self.service.limits.send_timeout_s
+            self._write_clock = WriteClock(self.transport, self.loop, limit_s, self._client_is_stuck)
+        self._write_clock.begin()
+
+    def _ignore_client(self) -> None:
+        if self._write_clock is not None:
+            self._write_clock.end()
+
+    def _client_is_stuck(self, limit_s: float) -> None:
+        client = client_of(self.transport)
+        self.service.log.info("%s - took nothing of an answer for send_timeout_s of %g", client, limit_s)
+        reset(self.transport)
 
     # The end
 
@@ -163,6 +189,7 @@ class Pipeline(HttpToolsProtocol):
             self.transport.close()  # nothing comes that nobody reads
             return
         self._ended = True
+        self._ignore_client()
         if self._clock is not None:
             self._clock.stop()
         self.service.connections.discard(self)

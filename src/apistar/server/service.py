@@ -126,11 +126,15 @@ class Service:
     def refused(self, refused: Refused, tcp: asyncio.Transport) -> None:
         """Count a request that no application saw, and say why; who is turned away in a crowd makes no line."""
         if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
-            client = get_remote_addr(tcp)
-            name = f"{client[0]}:{client[1]}" if client else "a client"
-            self.log.warning("%s - refused with %d: %s", name, refused.status, refused.detail)
+            self.log.warning("%s - refused with %d: %s", client_of(tcp), refused.status, refused.detail)
         if self.observer is not None:
             self.observer.refused("", refused.status)
+
+
+def client_of(tcp: asyncio.Transport) -> str:
+    """Address and port of a client, for the log."""
+    client = get_remote_addr(tcp)
+    return f"{client[0]}:{client[1]}" if client else "a client"
 
 
 def service_of(

@@ -10,10 +10,7 @@ Sources: RFC 6455 §5.5.1 and §7, RFC 9112 §9.6.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
-from typing import Final, cast
+from typing import cast
 
 from ..limits import Limits
 from ..observer import Observer
@@ -21,11 +18,9 @@ from .frames import close_frame, parse_close
 from .incoming import Incoming
 from .opening import ConnectionOwner, Handshake, refusal
 from .picows_connection import silence
+from .tcp import reset
 from .transport import Ending, Initiator, OnEnd
 from .wheel import Bucket, wheel_of
-
-NO_LINGER: Final = struct.pack("ii", 1, 0)
-"""close() resets the connection and drops what was not sent (socket(7), SO_LINGER)."""
 
 
 class Closing(Incoming):
@@ -202,15 +197,10 @@ class Closing(Incoming):
             tcp.close()  # TLS: closes with close_notify, and reads meanwhile
 
     def _reset(self) -> None:
-        """Drop TCP with a reset, and what the operating system holds for the peer."""
         tcp = self._tcp
         if tcp is not None:
             self._discarding = True
-            sock = tcp.get_extra_info("socket")
-            if sock is not None:
-                with contextlib.suppress(OSError):  # it is gone already
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-            tcp.abort()
+            reset(tcp)
 
     def _end(self, ending: Ending) -> None:
         """The one place where a connection ends; what it held is let go."""

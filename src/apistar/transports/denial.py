@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from ..exceptions import UsageError, WebSocketDisconnect
 from .opening import BODILESS
 from .transport import Ending, HeaderList
-from .wheel import Bucket, wheel_of
+from .write_clock import WriteClock
 
 SLICE_BYTES: Final = 64 * 1024
 """What TCP's own buffer holds at most, besides what the operating system does."""
@@ -49,15 +49,12 @@ class Denial(asyncio.Protocol):
 
     __slots__ = (
         "_bodiless",
+        "_clock",
         "_connection",
         "_left_bytes",
         "_loop",
-        "_mark",
-        "_since",
         "_tcp",
-        "_timeout_s",
         "_writable",
-        "bucket",
         "framing",
     )
 
@@ -70,16 +67,13 @@ class Denial(asyncio.Protocol):
         headers: HeaderList,
         send_timeout_s: float,
     ) -> None:
-        self.bucket: Bucket | None = None
         self._connection = connection
         self._tcp = tcp
         self._loop = loop
         self._bodiless = status in BODILESS
         self._left_bytes = None if self._bodiless else _announced_bytes(headers)
         self.framing = b"" if self._bodiless else b"transfer-encoding: chunked\r\n"
-        self._timeout_s = send_timeout_s
-        self._mark = 0
-        self._since = 0.0
+        self._clock = WriteClock(tcp, loop, send_timeout_s, self._stuck)
         self._writable: asyncio.Future[None] | None = None
 
     async def send(self, piece: bytes, more: bool) -> None:
@@ -127,8 +121,6 @@ class Denial(asyncio.Protocol):
 
     def ended(self) -> None:
         """The connection is over; whoever waits is let go."""
-        if self.bucket is not None:
-            wheel_of(self._loop).forget(self)
         self.resume_writing()
 
     # TCP
@@ -145,24 +137,16 @@ class Denial(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self._writable is None:
             self._writable = self._loop.create_future()
-            self._mark, self._since = self._tcp.get_write_buffer_size(), self._loop.time()
-            wheel_of(self._loop).schedule(self, self._timeout_s / 4, self._loop)
+            self._clock.begin()
 
     def resume_writing(self) -> None:
+        self._clock.end()
         writable, self._writable = self._writable, None
         if writable is not None:
             writable.set_result(None)
 
-    def on_deadline(self) -> None:
-        if self._writable is None:
-            return
-        now, mark = self._loop.time(), self._tcp.get_write_buffer_size()
-        if mark != self._mark:
-            self._mark, self._since = mark, now
-        elif now >= self._since + self._timeout_s:
-            self._connection.abort(1013, f"the refusal did not move for {self._timeout_s} s")
-            return
-        wheel_of(self._loop).schedule(self, self._timeout_s / 4, self._loop)
+    def _stuck(self, limit_s: float) -> None:
+        self._connection.abort(1013, f"the refusal did not move for {limit_s} s")
 
 
 def _announced_bytes(headers: HeaderList) -> int | None:
