@@ -3,6 +3,7 @@ A chat over channels: history, who is here, and clients that come back where the
 
     apistar run examples.rooms:app
     BROKER=redis://localhost:6379 apistar run examples.rooms:app --workers 4
+    BROKER=postgresql://localhost:5432/rooms apistar run examples.rooms:app --workers 4
     apistar ws 'ws://127.0.0.1:8000/rooms/lobby?name=Ada'
     {"type": "enter"}
     {"type": "say", "text": "hello"}

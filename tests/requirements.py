@@ -7,6 +7,7 @@ test fails instead, so that nothing goes unchecked in silence; `scripts/install`
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -52,6 +53,20 @@ def _chromedriver() -> bool:
     return shutil.which("chromedriver") is not None and shutil.which("chromium") is not None
 
 
+def postgresql_programs() -> Path | None:
+    """The folder of PostgreSQL's own programs, which Debian keeps out of the way; the newest version's."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((path.parent for path in versions), key=lambda path: int(path.parent.name), default=None)
+
+
+def _postgresql() -> bool:
+    there = postgresql_programs() is not None and importlib.util.find_spec("asyncpg") is not None
+    return sys.platform == "linux" and there
+
+
 REQUIREMENTS: Final = {
     "chromium": Requirement(_chromedriver, "apt-get install chromium chromium-driver"),
     "curl": Requirement(_program("curl"), "apt-get install curl"),
@@ -75,6 +90,7 @@ REQUIREMENTS: Final = {
         lambda: (NODE_FOLDER / "node_modules" / "axe-core" / "axe.min.js").is_file(),
         "apt-get install nodejs npm, then scripts/install",
     ),
+    "postgresql": Requirement(_postgresql, "apt-get install postgresql, and scripts/install"),
     "redis": Requirement(_program("redis-server"), "apt-get install redis-server"),
 }
 

@@ -75,6 +75,7 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "uvicorn": ("server/*.py",),
     "uvloop": (),
     "httptools": ("server/*.py",),
+    "asyncpg": ("channels/postgresql_co*.py",),
     "redis": ("channels/redis*.py",),
     "click": ("cli/*.py",),
     "rich": ("cli/*.py",),

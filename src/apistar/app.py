@@ -75,8 +75,8 @@ class ASyncApp:
         allowed_hosts: Names that this application answers to; every name where nothing is given.
         limits: Of every connection; a route's own override single fields.
         observer: Told of every event of every WebSocket.
-        broker: What carries publications of channels: `memory://` in this process, `redis://host:6379` between
-            processes and machines, or a `Broker`.
+        broker: What carries publications of channels: `memory://` in this process, `redis://…` or `postgresql://…`
+            between processes and machines, or a `Broker`.
         channel_limits: Of topics and those who join them.
         ready_url: Where a load balancer asks whether this process is ready: 503 while the broker is gone.
         schema_url: Where the OpenAPI and AsyncAPI documents are served; `None` serves none.

@@ -17,9 +17,11 @@ from typing import Final
 
 import redis
 
+from tests.channels.connections import Connections
 from tests.server.processes import free_port
 
 START_TIMEOUT_S: Final = 10.0
+KINDS: Final = {Connections.LISTENING: "pubsub", Connections.COMMANDS: "normal"}
 
 
 class RedisServer:
@@ -87,15 +89,26 @@ class RedisServer:
         """A client of the test's own."""
         return redis.Redis(port=self.port, socket_timeout=START_TIMEOUT_S)
 
-    def kick(self, kind: str) -> None:
-        """Close the connections of a kind (`pubsub`, `normal`) from the server's side."""
+    def cut(self, connections: Connections) -> None:
+        """Close connections from the server's side."""
         with self.client() as client:
-            client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            client.execute_command("CLIENT", "KILL", "TYPE", KINDS[connections], "SKIPME", "yes")
 
     def flush(self) -> None:
         """Lose the data while it runs."""
         with self.client() as client:
             client.flushall()
+
+    def guard(self, user: str, password: str) -> None:
+        """Make a user who may do what a broker does, and ask for passwords."""
+        with self.client() as client:
+            client.acl_setuser(
+                user, enabled=True, passwords=[f"+{password}"], keys=["*"], channels=["*"], categories=["+@all"]
+            )
+
+    def url_of(self, user: str, password: str) -> str:
+        """The URL with credentials."""
+        return self.url.replace("//", f"//{user}:{password}@")
 
 
 @cache

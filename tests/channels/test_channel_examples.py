@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from typing import Any
 
+import pytest
+
 from apistar import AsyncTestClient
-from examples import cursors, prices, rooms
+from examples import cursors, prices
+from tests.channels.engines import EVERY_ENGINE, SHARED
+from tests.server.processes import ROOT
 from tests.transports.wire import until
 
 
-async def test_room_remembers_tells_who_is_here_and_lets_clients_come_back() -> None:
-    async with AsyncTestClient(rooms.app) as client:
+@pytest.mark.parametrize("carrier", ["memory", *EVERY_ENGINE])
+async def test_room_remembers_tells_who_is_here_and_lets_clients_come_back(
+    carrier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if carrier != "memory":
+        engine = SHARED[carrier]()
+        engine.flush()
+        monkeypatch.setenv("BROKER", engine.url)
+    app = runpy.run_path(str(ROOT / "examples" / "rooms.py"))["app"]
+    async with AsyncTestClient(app) as client:
         async with client.websocket("/rooms/x?name=Ada") as ada:
             await ada.send_json({"type": "enter"})
             entered = await ada.receive_json()

@@ -12,7 +12,7 @@ from apistar import ASyncApp, AsyncTestClient, Provider, Route, WebSocket
 from apistar.channels import Channel, History, MemberJoined, MemberLeft, Position, Presence
 from apistar.channels import memory as memory_module
 from apistar.channels.memory import MemoryBroker
-from tests.channels.redis_server import shared_redis
+from tests.channels.engines import EVERY_ENGINE, SHARED
 
 NOTHING = dict.fromkeys(("topics", "followers", "sockets", "members"), 0)
 
@@ -100,9 +100,13 @@ async def test_topic_that_is_followed_or_was_published_to_is_not_forgotten(monke
 NAMES = ("a:b", ":", "a\0b", "a\r\nb", '"],[', "{room}", "\u202egnp", "%25", "星" * 80, " ", "\U0001f600")
 
 
-@pytest.mark.parametrize("carrier", ["memory", pytest.param("redis", marks=pytest.mark.requires("redis"))])
+@pytest.mark.parametrize("carrier", ["memory", *EVERY_ENGINE])
 async def test_member_is_called_what_it_calls_itself(carrier: str) -> None:
-    url = "memory://" if carrier == "memory" else shared_redis().url
+    url = "memory://"
+    if carrier != "memory":
+        engine = SHARED[carrier]()
+        engine.flush()
+        url = engine.url
     async with AsyncTestClient(application(url)) as client, client.websocket("/named") as witness:
         await witness.send("witness")
         assert await witness.receive_json() == ["witness"]

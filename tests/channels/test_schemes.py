@@ -36,7 +36,8 @@ def test_every_technology_has_an_extra_that_installs_it(technology: Technology) 
 
 @pytest.mark.parametrize("technology", REMOTE)
 def test_extra_that_is_not_installed_is_named(technology: Technology, monkeypatch: pytest.MonkeyPatch) -> None:
-    _forget(monkeypatch, technology)
+    _forget(monkeypatch, f"apistar.channels.{technology.module}")
+    _forget(monkeypatch, technology.needs)
     monkeypatch.setitem(sys.modules, technology.needs, None)
     with pytest.raises(ConfigurationError, match=rf"needs {technology.needs}: .*apistar\[{technology.module}\]"):
         Broker.connect(technology.example)
@@ -46,16 +47,16 @@ def test_extra_that_is_not_installed_is_named(technology: Technology, monkeypatc
 def test_import_that_fails_for_another_reason_is_not_taken_for_a_missing_extra(
     technology: Technology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _forget(monkeypatch, technology)
+    _forget(monkeypatch, f"apistar.channels.{technology.module}")
     monkeypatch.setitem(sys.modules, "apistar.channels.remote", None)
     with pytest.raises(ModuleNotFoundError, match="remote"):
         Broker.connect(technology.example)
 
 
-def _forget(monkeypatch: pytest.MonkeyPatch, technology: Technology) -> None:
-    ours, theirs = f"apistar.channels.{technology.module}", technology.needs
+def _forget(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Have it imported anew; nothing of compiled code, which does not bear that."""
     for name in list(sys.modules):
-        if name.startswith(ours) or name.partition(".")[0] == theirs:
+        if name == package or name.startswith((f"{package}.", f"{package}_")):
             monkeypatch.delitem(sys.modules, name)
 
 

@@ -17,7 +17,7 @@ from apistar import ASyncApp, AsyncTestClient
 from apistar.channels import Broker
 from apistar.channels.broker_url import without_credentials
 from apistar.exceptions import BrokerUnavailable, ConfigurationError
-from tests.channels.redis_server import RedisServer
+from tests.channels.engines import EVERY_ENGINE, Engine, running_engine
 from tests.server.processes import ROOT, free_port
 
 SECRET = "s3cret"
@@ -43,6 +43,9 @@ SECRET = "s3cret"
         ("redis://host?username=s3cret&password=s3cret&db=2", "redis://host?username=…&password=…&db=2"),
         ("unix://user:s3cret@/run/redis.sock", "unix://…@/run/redis.sock"),
         ("nats://user:s3cret@host", "nats://…@host"),
+        ("postgresql://user:s3cret@host:5432/db?schema=a", "postgresql://…@host:5432/db?schema=a"),
+        ("postgresql://user:s3cret@one:1,two:2/db", "postgresql://…@one:…"),
+        ("postgresql:///db?user=s3cret&password=s3cret", "postgresql:///db?user=…&password=…"),
         ("redis:user:s3cret@host", "redis://…@host"),
     ],
 )
@@ -66,6 +69,10 @@ def test_no_password_is_shown_whatever_stands_around_it(before: str, after: str,
         "redis://user:s3cret",
         "redis://user:s3cret@host:s3cret",
         "nats://user:s3cret@host:1",
+        "postgresql://user:1/s3cret@host",
+        "postgresql://user:s3cret@s3cret@host",
+        "postgresql://user:s3cret",
+        "postgresql://user:s3cret@one:1,two:s3cret",
     ],
 )
 def test_url_that_would_be_misread_is_refused_without_its_password(url: str) -> None:
@@ -75,23 +82,17 @@ def test_url_that_would_be_misread_is_refused_without_its_password(url: str) -> 
     assert refused.value.__context__ is None or refused.value.__suppress_context__
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that asks for another password."""
-    server = RedisServer(tmp_path)
-    server.start()
-    with server.client() as client:
-        client.config_set("requirepass", "another")
-    try:
-        yield server
-    finally:
-        server.kill()
+@pytest.fixture(params=EVERY_ENGINE)
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An engine that lets `user` in with the password, and nobody else."""
+    with running_engine(request.param, tmp_path) as engine:
+        engine.guard("user", SECRET)
+        yield engine
 
 
-@pytest.mark.requires("redis")
-async def test_wrong_password_is_not_told(guarded: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_password_is_not_told(guarded: Engine, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        broker = Broker.connect(guarded.url.replace("//", f"//user:{SECRET}@"), timeout_s=1.0)
+        broker = Broker.connect(guarded.url_of("user", f"{SECRET}-another"), timeout_s=1.0)
         with pytest.raises(BrokerUnavailable) as refused:
             await broker.start()
         with pytest.raises(BrokerUnavailable) as closed:
@@ -101,25 +102,16 @@ async def test_wrong_password_is_not_told(guarded: RedisServer, caplog: pytest.L
     assert "…@127.0.0.1" in told[0]
 
 
-@pytest.mark.requires("redis")
-async def test_readiness_shows_the_broker_without_its_password(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    try:
-        with server.client() as client:
-            client.execute_command(
-                "ACL", "SETUSER", "user", "on", f">{SECRET}", "allkeys", "allchannels", "allcommands"
-            )
-        app = ASyncApp(routes=[], broker=server.url.replace("//", f"//user:{SECRET}@"), ready_url="/ready")
-        async with AsyncTestClient(app) as client:
-            ready = await client.get("/ready")
-            server.kill()
-            with pytest.raises(BrokerUnavailable) as gone:
-                await app.disconnect(member="ann")
-            unready = await client.get("/ready")
-    finally:
-        server.kill()
-    assert ready.json()["broker"]["url"] == server.url.replace("//", "//…@")
+async def test_readiness_shows_the_broker_without_its_password(guarded: Engine) -> None:
+    url = guarded.url_of("user", SECRET)
+    app = ASyncApp(routes=[], broker=url, ready_url="/ready")
+    async with AsyncTestClient(app) as client:
+        ready = await client.get("/ready")
+        guarded.kill()
+        with pytest.raises(BrokerUnavailable) as gone:
+            await app.disconnect(member="ann")
+        unready = await client.get("/ready")
+    assert ready.json()["broker"]["url"] == url.replace(f"user:{SECRET}@", "…@")
     assert all(SECRET not in text for text in (ready.text, unready.text, str(gone.value), repr(app)))
 
 

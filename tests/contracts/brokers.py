@@ -12,11 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-import pytest
-
 from apistar.channels import Broker, MemoryBroker, Position, PresenceEvent, Publication
-from tests.channels.redis_server import shared_redis
-from tests.requirements import missing, skips_are_failures
+from tests.channels.engines import SHARED, require
 
 
 class Recorder:
@@ -95,8 +92,8 @@ async def memory() -> AsyncIterator[World]:
     await broker.close()
 
 
-class RedisWorld:
-    """Connects anew for each broker; time is Redis' own."""
+class EngineWorld:
+    """Connects anew for each broker; time is the engine's own."""
 
     shared = True
 
@@ -120,16 +117,20 @@ class RedisWorld:
             await broker.close()
 
 
-@contextlib.asynccontextmanager
-async def redis() -> AsyncIterator[World]:
-    reason = missing("redis")
-    if reason is not None:
-        (pytest.fail if skips_are_failures() else pytest.skip)(reason)
-    server = shared_redis()
-    server.flush()
-    world = RedisWorld(server.url)
-    yield world
-    await world.close()
+def _engine(name: str) -> Callable[[], AbstractAsyncContextManager[World]]:
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[World]:
+        require(name)
+        engine = SHARED[name]()
+        await asyncio.to_thread(engine.flush)
+        world = EngineWorld(engine.url)
+        yield world
+        await world.close()
+
+    return opened
 
 
-WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {"memory": memory, "redis": redis}
+WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {
+    "memory": memory,
+    **{name: _engine(name) for name in SHARED},
+}

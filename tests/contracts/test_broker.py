@@ -373,7 +373,7 @@ async def test_broker_that_is_closed_twice_is_closed(world: World) -> None:
 
 @pytest.mark.parametrize("url", ["carrier-pigeon://roof", "", "localhost:6379"])
 def test_unknown_broker_is_a_configuration_error(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="use memory:// or redis://"):
+    with pytest.raises(ConfigurationError, match="use memory://, redis://host:6379 or postgresql://"):
         Broker.connect(url)
 
 

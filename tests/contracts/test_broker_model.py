@@ -2,7 +2,7 @@
 Any order of calls, over every broker, against a model: what each subscriber was told, and what each read gave.
 
 Time is turned where the world lets us; a lost connection and a restart are made by hand elsewhere: in the network of
-`tests/channels/test_delivery.py`, and with real processes in `tests/channels/test_redis_failures.py`.
+`tests/channels/test_delivery.py`, and with real processes in `tests/channels/test_engine_failures.py`.
 """
 
 from __future__ import annotations

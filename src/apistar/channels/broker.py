@@ -3,18 +3,19 @@ The contract of a broker: it carries publications between processes, and remembe
 
 What is promised, over each broker (`tests/contracts/test_broker.py` has a test for every line):
 
-| | memory | Redis |
-|---|---|---|
-| order | every subscriber of a topic sees the publisher's and the topic's one order | the same |
-| without history | at most once | at most once |
+| | memory | Redis | PostgreSQL |
+|---|---|---|---|
+| order | every subscriber of a topic sees the publisher's and the topic's one order | the same | the same |
+| without history | at most once | at most once | at most once |
 | with history | nothing is lost while the process lives | nothing is lost inside size and ttl, over loss of the \
 connection and over a restart of Redis that kept its data; one that lost its data changes the epoch, and one that came \
-back with older data (a replica promoted too early) is known by its publications' tags: all who saw more are told |
+back with older data (a replica promoted too early) is known by its publications' tags: all who saw more are told \
+| the same, and over a crash of PostgreSQL too: what `publish()` returned was committed |
 | a gap | cannot happen | always detected, never silent: by the next publication or within `CHECK_INTERVAL_S`; \
-sockets that joined with history are recovered from it, or closed with a code that says "rejoin" |
-| a slow socket | has its own bounded outbox and policy; nobody else waits | the same |
+sockets that joined with history are recovered from it, or closed with a code that says "rejoin" | the same |
+| a slow socket | has its own bounded outbox and policy; nobody else waits | the same | the same |
 | broker gone | — | joined sockets stay; publish fails after a bounded wait with `BrokerUnavailable`; when it is back: \
-resubscribed and caught up; `health()` shows it |
+resubscribed and caught up; `health()` shows it | the same |
 
 A broker knows topics and bytes; it knows no socket and no type. The hub of the process (`hub.py`) is its one listener:
 it gives publications to sockets, finds gaps, recovers from them, and keeps the members of this process alive. So the
@@ -112,7 +113,8 @@ class Broker(ABC):
         Make the broker of a URL; it connects when it is entered.
 
         Args:
-            url: `memory://`, `redis://…`, `rediss://…` (TLS) or `unix://…` (Redis on a socket file).
+            url: `memory://`, `redis://…`, `rediss://…` (TLS), `unix://…` (Redis on a socket file), or
+                `postgresql://user:password@host:5432/database?schema=apistar`, with libpq's options in the query.
 
         Raises:
             ConfigurationError: If no broker has that scheme, or its extra is not installed.

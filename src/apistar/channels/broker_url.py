@@ -44,15 +44,22 @@ def check_url(url: str, form: str) -> None:
     try:
         parts = urlsplit(url)
         elsewhere = parts.path + parts.fragment if parts.scheme != "unix" else ""
-        sound = parts.port != 0 and "@" not in elsewhere and ("@" not in parts.query or "=" in parts.query)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        sound = all(urlsplit(f"//{host}").port != 0 for host in hosts)
+        sound = sound and "@" not in elsewhere and ("@" not in parts.query or "=" in parts.query)
     except ValueError:  # the port is no number, or brackets are not in pairs
         sound = False
     if not sound:
-        raise ConfigurationError(
-            f"broker {without_credentials(url)!r} is not understood: write {form}, and "
-            "percent-encode '/', '?', '#', '[' and '@' in user and password"
-        )
+        raise misread(url, form)
+
+
+def misread(url: str, form: str) -> ConfigurationError:
+    """The error of a URL that a client would not read as it was meant."""
+    return ConfigurationError(
+        f"broker {without_credentials(url)!r} is not understood: write {form}, and "
+        "percent-encode '/', '?', '#', '[' and '@' in user and password"
+    )
 
 
 _NO_PORT: Final = re.compile(r"^(//(?:…@)?(?:\[[^]]*\]|[^:/#[]*)):(?![0-9]{1,5}(?:[/#]|$)).*", re.DOTALL)
-_SHOWN: Final = ("db=", "protocol=")
+_SHOWN: Final = ("db=", "protocol=", "schema=", "sslmode=", "target_session_attrs=")

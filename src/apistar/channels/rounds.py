@@ -105,7 +105,8 @@ class Rounds(ABC, Generic[Command]):
                 except Exception as error:
                     if not isinstance(error, (OSError, *self.faults)):
                         log.exception("fault in a round of commands to %s", self._url)
-                    self.fault = str(error) or type(error).__name__
+                    late = f"no answer within {self._timeout_s:g} s" if isinstance(error, TimeoutError) else ""
+                    self.fault = str(error) or late or type(error).__name__
                     self._fail([answers for _, answers in batch], f"{self._url}: {self.fault}")
                 except asyncio.CancelledError:
                     self._fail([answers for _, answers in batch], f"the connection to {self._url} was closed")

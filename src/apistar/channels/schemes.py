@@ -52,7 +52,16 @@ class Technology:
 _MEMORY: Final = Technology("memory", "MemoryBroker", "memory://")
 _REDIS: Final = Technology("redis", "RedisBroker", "redis://host:6379", needs="redis")
 
-SCHEMES: Final = {"memory": _MEMORY, "redis": _REDIS, "rediss": _REDIS, "unix": _REDIS}
+_POSTGRESQL: Final = Technology("postgresql", "PostgreSQLBroker", "postgresql://host:5432/database", needs="asyncpg")
+
+SCHEMES: Final = {
+    "memory": _MEMORY,
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "unix": _REDIS,
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
+}
 
 
 def broker_class(url: str) -> type[object]:
@@ -65,6 +74,7 @@ def broker_class(url: str) -> type[object]:
     scheme = url.partition(":")[0].lower()
     technology = SCHEMES.get(scheme)
     if technology is None:
-        examples = " or ".join(known.example for known in dict.fromkeys(SCHEMES.values()))
+        *some, last = (known.example for known in dict.fromkeys(SCHEMES.values()))
+        examples = f"{', '.join(some)} or {last}"
         raise ConfigurationError(f"no broker for {without_credentials(url)!r}; use {examples}")
     return technology.load(scheme)

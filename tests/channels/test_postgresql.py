@@ -1,0 +1,290 @@
+"""What only PostgreSQL can do to a broker; what every engine can is in `test_engine_failures.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from apistar.channels import Broker, History, Position
+from apistar.channels.postgresql_schema import PART_BYTES, channel_of
+from apistar.channels.postgresql_url import Address
+from apistar.exceptions import BrokerUnavailable, ConfigurationError
+from tests.channels.postgresql_server import PostgreSQLServer, shared_postgresql
+from tests.channels.trials import connected
+from tests.contracts.brokers import Recorder
+from tests.transports.wire import until
+
+pytestmark = pytest.mark.requires("postgresql")
+
+HISTORY = History(size=10)
+
+
+@pytest.fixture
+def server() -> PostgreSQLServer:
+    """The one that all tests share, without anything of ours in it."""
+    shared = shared_postgresql()
+    shared.flush()
+    return shared
+
+
+@contextlib.asynccontextmanager
+async def at(url: str) -> AsyncIterator[tuple[Broker, Recorder]]:
+    broker, recorder = Broker.connect(url), Recorder()
+    broker.listener = recorder
+    async with broker:
+        yield broker, recorder
+
+
+# Messages
+
+
+@pytest.mark.parametrize("size", [PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES, 256 * 1024])
+@pytest.mark.parametrize("byte", [b"x", b"\0", b"\xff"])
+async def test_payload_over_the_limit_of_a_notification_arrives_whole(
+    server: PostgreSQLServer, size: int, byte: bytes
+) -> None:
+    payload = byte * size
+    async with at(server.url) as (broker, seen):
+        await broker.subscribe("t")
+        await asyncio.gather(broker.publish("t", payload), broker.publish("t", payload, HISTORY))
+        await broker.publish("t", b"end")
+        await until(lambda: seen.payloads("t")[-1:] == [b"end"], "the last one came")
+    assert [payload == found for found in seen.payloads("t")[:-1]] == [True, True]
+
+
+async def test_equal_publications_of_one_round_are_not_folded_into_one(server: PostgreSQLServer) -> None:
+    async with at(server.url) as (broker, seen):
+        await broker.subscribe("t")
+        await asyncio.gather(*(broker.publish("t", b"same") for _ in range(100)))
+        await until(lambda: len(seen.publications) == 100, "each of them came")
+
+
+async def test_what_others_notify_on_our_channels_is_dropped(
+    server: PostgreSQLServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = channel_of("apistar", "t")
+    async with at(server.url) as (broker, seen):
+        await broker.subscribe("t")
+        strange = ["", "?", "1 0 T H nonsense\n", "1 0 B P\nA", "1 0 B J\n/w==", "1 x T P\n", "1 -1 T P\n"]
+        for payload in [*strange, "1 2 T P\nbegun and never ended"]:
+            server.execute("SELECT pg_notify($1, $2)", channel, payload)
+        await broker.publish("t", b"ours")
+        await until(lambda: seen.payloads("t") == [b"ours"], "ours came")
+        assert (seen.interruptions, seen.presence) == ([], [])
+        assert broker.health().restarts == 0
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == len(strange) + 1
+
+
+async def test_database_may_have_any_encoding(server: PostgreSQLServer) -> None:
+    server.execute("DROP DATABASE IF EXISTS latin")
+    server.execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    async with at(server.url.replace("/postgres", "/latin").replace("latin@", "postgres@")) as (broker, seen):
+        payload = "Ελλάδα \0 €".encode()
+        await broker.subscribe("Ελλάδα")
+        await broker.publish("Ελλάδα", payload, HISTORY, idempotency_key="κ")
+        assert await broker.enter("Ελλάδα", ["Ἀθηνᾶ", "", "a,b"], "seat", 60, 10)
+        await until(lambda: len(seen.presence) == 3, "all were announced")
+        assert seen.payloads("Ελλάδα") == [payload]
+        assert await broker.members("Ελλάδα") == sorted(["Ἀθηνᾶ", "", "a,b"])
+
+
+# The schema
+
+
+async def test_many_processes_may_make_the_schema_at_once(server: PostgreSQLServer) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        brokers = [Broker.connect(server.url) for _ in range(8)]
+        await asyncio.gather(*(stack.enter_async_context(broker) for broker in brokers))
+        positions = await asyncio.gather(*(broker.publish("t", b"x", HISTORY) for broker in brokers))
+        assert sorted(position.offset for position in positions if position) == list(range(1, 9))
+
+
+async def test_schemas_of_one_database_know_nothing_of_each_other(server: PostgreSQLServer) -> None:
+    server.execute("DROP SCHEMA IF EXISTS another CASCADE")
+    async with at(server.url) as (one, seen), at(f"{server.url}?schema=another") as (other, seen_by_other):
+        for broker in (one, other):
+            await broker.subscribe("t")
+        first = await one.publish("t", b"one", HISTORY)
+        second = await other.publish("t", b"other", HISTORY)
+        await until(lambda: bool(seen.publications and seen_by_other.publications), "both came")
+        assert (seen.payloads("t"), seen_by_other.payloads("t")) == ([b"one"], [b"other"])
+        assert first
+        assert second
+        assert first.epoch != second.epoch
+
+
+async def test_schema_that_is_dropped_while_it_is_used_is_made_again(server: PostgreSQLServer) -> None:
+    async with at(server.url) as (broker, _):
+        first = await broker.publish("t", b"x", HISTORY)
+        server.flush()
+        with pytest.raises(BrokerUnavailable, match="does not exist"):
+            await broker.publish("t", b"x", HISTORY)
+        second = await broker.publish("t", b"x", HISTORY)
+        assert first
+        assert second
+        assert (second.offset, second.epoch == first.epoch) == (1, False)
+
+
+async def test_schema_of_another_version_is_left_alone(server: PostgreSQLServer) -> None:
+    async with at(server.url):
+        pass
+    server.execute("UPDATE apistar.meta SET version = 7")
+    with pytest.raises(BrokerUnavailable, match=r"schema apistar is of version 7 .* name another with \?schema="):
+        async with at(server.url):
+            pass
+
+
+async def test_role_needs_no_right_but_its_own_schema(server: PostgreSQLServer) -> None:
+    server.execute("DROP SCHEMA IF EXISTS narrow CASCADE")
+    server.execute("DROP ROLE IF EXISTS narrow")
+    server.execute("CREATE ROLE narrow LOGIN")
+    url = f"{server.url.replace('postgres@', 'narrow@')}?schema=narrow"
+    with pytest.raises(BrokerUnavailable, match="CREATE SCHEMA narrow AUTHORIZATION"):
+        async with at(url):
+            pass
+    server.execute("CREATE SCHEMA narrow AUTHORIZATION narrow")
+    async with at(url) as (broker, seen):
+        await broker.subscribe("t")
+        assert await broker.publish("t", b"x", HISTORY)
+        await until(lambda: seen.payloads("t") == [b"x"], "it came")
+
+
+async def test_settings_of_the_database_do_not_change_what_is_promised(server: PostgreSQLServer) -> None:
+    settings = {"default_transaction_isolation": "'serializable'", "synchronous_commit": "off", "search_path": "''"}
+    for name, value in settings.items():
+        server.execute(f"ALTER ROLE postgres SET {name} = {value}")
+    try:
+        async with at(server.url) as (one, _), at(server.url) as (other, _):
+            positions = await asyncio.gather(
+                *(broker.publish("t", b"x", HISTORY) for _ in range(50) for broker in (one, other))
+            )
+    finally:
+        server.execute("ALTER ROLE postgres RESET ALL")
+    assert sorted(position.offset for position in positions if position) == list(range(1, 101))
+
+
+def test_driver_still_has_the_method_that_is_taken_over() -> None:
+    connection = pytest.importorskip("asyncpg").Connection
+    assert "_process_notification" in vars(connection), (
+        "asyncpg hands on notifications in another way now: see channels/postgresql_connection.py"
+    )
+
+
+# What is kept
+
+
+async def test_table_keeps_little_more_than_the_history(server: PostgreSQLServer) -> None:
+    history = History(size=80)
+    async with at(server.url) as (broker, _):
+        await asyncio.gather(*(broker.publish("t", b"x", history) for _ in range(500)))
+    [(entries,)] = server.execute("SELECT count(*) FROM apistar.log")
+    assert 80 <= entries <= 90
+
+
+async def test_what_has_run_out_is_deleted_by_whoever_comes_by(
+    server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apistar.channels.postgresql_commands.TIDY_EVERY_S", 0.0)
+    async with at(server.url) as (broker, _):
+        await broker.publish("t", b"x", History(ttl_s=0.001), idempotency_key="k", idempotency_ttl_s=0.001)
+        await broker.enter("u", ["ann"], "seat", 60, 10)
+        for table, column in (("topics", "expires"), ("seats", "ends")):
+            server.execute(f"UPDATE apistar.{table} SET {column} = now() - interval '2 hours'")
+        await broker.positions(["v"])
+    left = [server.execute(f"SELECT count(*) FROM apistar.{table}")[0][0] for table in ("log", "keys", "seats")]
+    assert left == [0, 0, 0]
+    assert server.execute("SELECT count(*) FROM apistar.topics")[0][0] <= 1
+
+
+async def test_rounds_over_the_same_topics_never_wait_in_a_circle(server: PostgreSQLServer) -> None:
+    topics = [f"t{number}" for number in range(40)]
+    async with at(server.url) as (one, _), at(server.url) as (other, _):
+        await asyncio.gather(
+            *(
+                broker.publish(topic, b"x", HISTORY, idempotency_key=f"{broker is one} {turn}")
+                for turn in range(10)
+                for broker, order in ((one, topics), (other, topics[::-1]))
+                for topic in order
+            ),
+            *(broker.enter(topic, ["ann"], "seat", 60, 10) for broker in (one, other) for topic in topics),
+        )
+        positions = await one.positions(topics)
+    assert [position.offset for position in positions if position] == [20] * 40
+
+
+async def test_durations_and_sizes_may_be_as_large_as_they_like(server: PostgreSQLServer) -> None:
+    forever = History(size=10**12, ttl_s=float("inf"))
+    async with at(server.url) as (broker, _):
+        position = await broker.publish("t", b"x", forever, idempotency_key="k", idempotency_ttl_s=float("inf"))
+        assert position
+        page = await broker.read("t", forever, Position(position.epoch, 0))
+        assert [publication.payload for publication in page.publications] == [b"x"]
+        assert await broker.enter("t", ["ann"], "seat", float("inf"), 10**12)
+        await broker.leave("t", "ann", "seat", float("inf"))
+        assert await broker.members("t") == ["ann"]
+
+
+async def test_position_that_no_bigint_holds_is_one_of_the_future(server: PostgreSQLServer) -> None:
+    async with at(server.url) as (broker, _):
+        position = await broker.publish("t", b"x", HISTORY)
+        assert position
+        strange = [Position(epoch, 5) for epoch in ("\0", "\ud83d", "x" * 10_000)]
+        for since in (Position(position.epoch, 10**30), Position(position.epoch, 9), *strange):
+            page = await broker.read("t", HISTORY, since)
+            assert (page.position, page.publications) == (position, ())
+            assert not page.continues(since)
+
+
+# What stands between
+
+
+async def test_pool_that_swallows_listen_is_found_out(
+    server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool in transaction mode gives what was said next to another session; here to none."""
+    async with connected(server) as (broker, _):
+        swallow = broker.line().echo  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+
+        async def elsewhere(channel: str) -> object:
+            return await swallow(f"{channel}x")
+
+        make = broker.line  # type: ignore[attr-defined]  # as above
+
+        def line() -> object:
+            made = make()
+            made.echo = elsewhere
+            return made
+
+        monkeypatch.setattr(broker._subscription, "_make_line", line)  # type: ignore[attr-defined]  # as above
+        with pytest.raises(BrokerUnavailable, match="a pool in session mode"):
+            await broker.subscribe("t")
+
+
+# The URL
+
+
+@pytest.mark.parametrize(
+    ("url", "schema", "several"),
+    [
+        ("postgresql://h/db", "apistar", False),
+        ("postgres://u:p@h:1/db?schema=shop_2&sslmode=require", "shop_2", False),
+        ("postgresql://u@one:1,two:2/db", "apistar", True),
+        ("postgresql:///db?host=/run/postgresql", "apistar", False),
+        ("postgresql:///db?host=one,two&target_session_attrs=primary", "apistar", False),
+    ],
+)
+def test_url_is_read(url: str, schema: str, several: bool) -> None:
+    address = Address.of(url)
+    assert (address.schema, address.several) == (schema, several)
+    assert "schema=" not in address.dsn
+
+
+@pytest.mark.parametrize("schema", ["", "pg_mine", "Shop", 'a"b', "1st", "x" * 64, "a-b"])
+def test_schema_that_needs_quoting_is_refused(schema: str) -> None:
+    with pytest.raises(ConfigurationError, match="lower-case letters"):
+        Broker.connect(f"postgresql://h/db?schema={schema}")
