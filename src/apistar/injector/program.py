@@ -202,11 +202,7 @@ class Program:
                     f"{type(component).__qualname__} lives as long as the application and cannot ask for "
                     f"inspect.Parameter ({where(component.resolve)})"
                 )
-            values = self._host.application_value(component, parameter)
-            slot = self._reserve(key, MISSING)
-            origin = where(component.resolve)
-            self._keep(Step(slot, StepKind.READ, values, Arguments(), f"{label} (application)", origin), steps)
-            return slot
+            return self._application_slot(component, parameter, key, steps)
         if self._application and component.lifetime is not Lifetime.APP:
             raise ConfigurationError(
                 f"{' → '.join([*chain, label])}: a component that lives as long as the application needs one that "
@@ -219,6 +215,16 @@ class Program:
         slot = self._reserve(key, MISSING)
         step = Step(slot, _kind_of(component.resolve), component.resolve, arguments, label, where(component.resolve))
         self._keep(step, steps)
+        return slot
+
+    def _application_slot(
+        self, component: Component, parameter: inspect.Parameter, key: Hashable, steps: dict[int, Step]
+    ) -> int:
+        """For a value that lives as long as the application: the connection reads it."""
+        read = self._host.application_value(component, parameter)
+        slot = self._reserve(key, MISSING)
+        label = f"{words(parameter.annotation)} (application)"
+        self._keep(Step(slot, StepKind.READ, read, Arguments(), label, where(component.resolve)), steps)
         return slot
 
     def _provider_slot(
