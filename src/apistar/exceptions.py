@@ -358,16 +358,16 @@ class NotAcceptable(HTTPException):
     default_status = 406
 
 
+class RequestTimeout(HTTPException):
+    default_status = 408
+
+
 class Conflict(HTTPException):
     default_status = 409
 
 
 class Gone(HTTPException):
     default_status = 410
-
-
-class RequestTimeout(HTTPException):
-    default_status = 408
 
 
 class PayloadTooLarge(HTTPException):
