@@ -217,6 +217,9 @@ class ASyncApp:
         await serve_http(operation, exchange)
 
     async def _unmatched(self, scope: Scope, receive: Receive, send: Send, refusal: HTTPException) -> None:
+        if scope["path"] == "*" and scope["method"] == "OPTIONS":  # RFC 9110 §9.3.7: of the server as a whole
+            await Response(status_code=204)(scope, receive, send)
+            return
         if type(refusal) is NotFound:
             elsewhere = self.router.other_slash(path_below_root(scope), scope["method"])
             if elsewhere is not None:

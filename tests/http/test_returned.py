@@ -14,6 +14,7 @@ import pytest
 
 from apistar import ASyncApp, Route, TestClient, http
 from apistar.exceptions import ConfigurationError
+from apistar.types import Event, Scope
 
 
 class Order(msgspec.Struct):
@@ -113,3 +114,31 @@ def test_handler_that_announces_what_json_cannot_carry_is_refused_at_start_up() 
         ConfigurationError, match=r"handler \(.*test_returned\.py:\d+\) returns complex: cannot decode complex; use a "
     ):
         ASyncApp([Route("/", handler=handler)])
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_status_without_content_has_none_whatever_the_handler_gives(status: int) -> None:
+    async def whole() -> http.Response:
+        return http.Response("content", status)
+
+    async def pieces() -> http.StreamingResponse:
+        return http.StreamingResponse(iter(["con", "tent"]), status)
+
+    with TestClient(ASyncApp([Route("/whole", handler=whole), Route("/pieces", handler=pieces)])) as client:
+        for url in ("/whole", "/pieces"):
+            answer = client.get(url)
+            assert (answer.status_code, answer.content) == (status, b"")
+
+
+async def test_options_of_the_server_as_a_whole_is_answered() -> None:
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        raise AssertionError("it has no body")
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    scope: Scope = {"type": "http", "method": "OPTIONS", "path": "*", "query_string": b"", "headers": []}
+    await ASyncApp()(scope, receive, send)
+    assert sent[0]["status"] == 204

@@ -240,3 +240,34 @@ run(**{**options, "app": App([Route("/", "GET", lambda: "hello")])})
 def test_wsgi_face_that_is_at_hand_is_served_by_its_asgi_face(tmp_path: Path) -> None:
     with serving(tmp_path, "at hand", WSGI_FACE) as server:
         assert httpx.get(f"http://127.0.0.1:{server.port}/").text == "hello"
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"), [(b"http://b", b"GET /  0"), (b"http://b?q=1", b"GET / q=1 0"), (b"http://b/c", b"GET /c  0")]
+)
+def test_target_in_absolute_form_may_have_no_path(ours: ServerProcess, target: bytes, seen: bytes) -> None:
+    with ours.connect() as client:
+        client.sendall(request(target, method=b"GET"))
+        assert read_answer(client).body == seen
+    assert "Traceback" not in ours.log
+
+
+def test_client_of_http_1_0_is_not_told_to_continue(ours: ServerProcess) -> None:
+    with ours.connect() as client:
+        client.sendall(b"POST /a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
+        assert read_to_end(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_answer_to_a_client_that_waits_to_continue_ends_the_connection(ours: ServerProcess) -> None:
+    with ours.connect() as client:
+        client.sendall(request(b"/early", b"Content-Length: 3", b"Expect: 100-continue"))
+        assert read_answer(client).headers[b"connection"] == b"close"
+        assert is_closed(client)
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"x, chunked"])
+def test_coding_of_a_transfer_that_nobody_undoes_is_answered_501(ours: ServerProcess, coding: bytes) -> None:
+    with ours.connect() as client:
+        client.sendall(request(b"/a", b"Transfer-Encoding: " + coding, body=b"3\r\nabc\r\n0\r\n\r\n"))
+        assert read_answer(client).status == 501
+        assert is_closed(client)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -33,6 +33,8 @@ from .causes import cause_of, plain
 from .faults import refusal_of, report
 from .operation import Operation, Style
 
+BODILESS: Final = frozenset({204, 304})
+
 
 async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPException | None = None) -> None:
     """
@@ -48,7 +50,8 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         response = await _respond(operation, exchange, resolution, refusal)
         if isinstance(exchange.receive, TimedReceive):
             exchange.receive.answered = True
-        send = _without_body(exchange.send) if exchange.scope["method"] == "HEAD" else exchange.send
+        bodiless = exchange.scope["method"] == "HEAD" or response.status_code in BODILESS
+        send = _without_body(exchange.send) if bodiless else exchange.send
         if not hasattr(response, "body"):  # it comes in pieces
             send = taking_turns(exchange.scope, send)
         await response(exchange.scope, exchange.receive, send)
@@ -142,7 +145,7 @@ async def _clean_up(operation: Operation, exchange: Exchange, cleanup: Any) -> N
 
 
 def _without_body(send: Send) -> Send:
-    """RFC 9110 §9.3.2: the answer to HEAD has the headers of GET and no content."""
+    """RFC 9110 §9.3.2: the answer to HEAD has the headers of GET and no content; §15.3.5, §15.4.5: nor have these."""
 
     async def send_headers(event: Event) -> None:
         if event["type"] == "http.response.body":

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..transports.turns import TurnTaking
 from ..transports.wheel import Bucket, Wheel
-from ..types import ASGIApp, BytesLike
+from ..types import ASGIApp, BytesLike, Event, Send
 from .service import Service
 
 NOT_STARTED: Final = -1.0
@@ -38,7 +38,8 @@ class Cancellable:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """ASGI's application, with what it returned: uvicorn complains of a value. Its types of ASGI are its own."""
-        running: Awaitable[object] = self._app(scope, receive, TurnTaking(send))
+        send = TurnTaking(self._closing(send) if self._cycle.waiting_for_100_continue else send)
+        running: Awaitable[object] = self._app(scope, receive, send)
         try:
             return await running
         except asyncio.CancelledError:
@@ -46,6 +47,22 @@ class Cancellable:
                 raise
             self._cycle.disconnected = True  # nobody is left to be answered
             return None
+
+    def _closing(self, send: Send) -> Send:
+        """
+        Close after an answer to a client that still waits for `100 Continue`.
+
+        It may send its body all the same or leave it out, and what comes next on the connection would be taken for one
+        or the other (RFC 9110 §10.1.1).
+        """
+        cycle = self._cycle
+
+        async def send_and_close(event: Event) -> None:
+            if cycle.waiting_for_100_continue:
+                cycle.keep_alive = False
+            await send(event)
+
+        return send_and_close
 
 
 class BodyClock:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
+import httptools
+
 from .handshake import Refused, is_host, too_large
 from .header_names import NAMES
 from .pipeline import Pipeline
@@ -77,6 +79,10 @@ class RequestHead(Pipeline):
                 self._bad("header 'host' is no host with an optional port")
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        elif name == b"transfer-encoding" and value.rstrip(b" \t").lower() != b"chunked":
+            # RFC 9112 §6.1. What httptools takes besides is a body in a coding that no application undoes.
+            self._refusal = Refused(501, "a request body is chunked, or not coded for its transfer")
+            raise self._refusal
         headers.append((name, value.rstrip(b" \t")))
 
     def _check_head(self) -> None:
@@ -93,6 +99,11 @@ class RequestHead(Pipeline):
             self._too_large()
         if self._hosts != 1 and (self._hosts > 1 or self.parser.get_http_version() != "1.0"):
             self._bad("a request of HTTP/1.1 has exactly one header 'host'")
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # RFC 9110 §10.1.1
+        if not self.url.startswith((b"/", b"*")) and httptools.parse_url(self.url).path is None:
+            target, question, query = self.url.partition(b"?")
+            self.url = b"%b/%b%b" % (target, question, query)  # RFC 9112 §3.2.2: `http://a` is `/`
 
     def _too_large(self) -> NoReturn:
         self._refusal = too_large(self.service.limits)
