@@ -204,6 +204,7 @@ def ask(url: str, length: str, version: str = "1.1") -> list[Event]:
         ("0" * 5000 + "1", 200),
         ("0" * 5000, 200),
         ("+3", 200),
+        ("three", 200),
         ("\u00b2", 200),
     ],
 )
