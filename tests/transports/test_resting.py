@@ -123,7 +123,7 @@ async def test_half_a_frame_in_the_next_slice_behind_the_pong_is_not_lost() -> N
 
 
 async def test_client_that_answers_a_ping_and_reads_nothing_is_pinged_on_when_it_has_read() -> None:
-    limits = Limits(outbox_bytes=10_000_000).over(PINGED_SOON)
+    limits = Limits(ping_interval_s=0.5, ping_timeout_s=60, outbox_bytes=10_000_000)
     async with pair(limits, receive_buffer_bytes=4096) as (native, _, client):
         assert native.send(b"first", False) is None
         assert await client.read_frame() == (0x82, b"first")
@@ -171,7 +171,7 @@ async def test_what_we_send_to_a_silent_client_is_no_sign_of_its_life(rested: bo
     async with pair(Limits(ping_interval_s=0.05, ping_timeout_s=0.5)) as (native, owner, client):
         if rested:
             assert native.send(b"first", False) is None
-            assert await client.read_frame() == (0x82, b"first")
+            assert await message_of(client) == (0x82, b"first")
             await answer_a_ping(client)
             await rests(native)
         assert (await client.read_frame())[0] == 0x89
@@ -184,6 +184,21 @@ async def test_what_we_send_to_a_silent_client_is_no_sign_of_its_life(rested: bo
 
 
 @pytest.mark.parametrize(
+    ("first", "then"), [(0x89, 0x89), (0x8A, 0x8A), (0x02, 0x00)], ids=["ping", "pong", "fragment"]
+)
+async def test_client_that_answers_no_ping_and_says_something_else_is_pinged_again(first: int, then: int) -> None:
+    async with pair(Limits(ping_interval_s=0.05, ping_timeout_s=0.5)) as (_, _, client):
+        for kind in (first, then):
+            while (received := await client.read_frame())[0] == 0x8A:
+                pass
+            assert received[0] == 0x89
+            client.send(frame(kind, b"life"))
+        while (received := await client.read_frame())[0] == 0x8A:
+            pass
+        assert received[0] == 0x89
+
+
+@pytest.mark.parametrize(
     "data",
     [
         frame(0x8A, b"pong")[:-1],
@@ -191,6 +206,7 @@ async def test_what_we_send_to_a_silent_client_is_no_sign_of_its_life(rested: bo
         frame(0x82, b"pong"),
         frame(0xCA, b"pong"),
         b"\x8a\x04pong",
+        b"\x8a\xfe" + bytes(130),
         frame(0x8A, bytes(126)),
         b"",
         b"\x8a",

@@ -177,6 +177,7 @@ class NativeTransport(Closing):
         if self._accepted and not self._discarding:
             pong = None if self._opened or self.ending is not None else lone_pong(data)
             if pong is not None:
+                self._alive = True
                 self._take_pong(pong)  # a connection that only answers pings needs nothing of picows'
                 return
             self._open()
