@@ -104,6 +104,17 @@ async def test_many_processes_may_make_the_schema_at_once(server: PostgreSQLServ
         assert sorted(position.offset for position in positions if position) == list(range(1, 9))
 
 
+async def test_process_that_hangs_while_it_makes_the_schema_holds_nobody_up(server: PostgreSQLServer) -> None:
+    from apistar.channels.postgresql_connection import connect  # it imports asyncpg, which is an extra
+
+    hanging = await connect(Address.of(server.url), 5.0, "apistar")
+    await hanging.execute("BEGIN")
+    await hanging.execute("SELECT pg_advisory_xact_lock(hashtextextended('apistar schema apistar', 0))")
+    async with at(server.url) as (broker, _):
+        assert await broker.publish("t", b"x", HISTORY)
+    hanging.terminate()
+
+
 async def test_schemas_of_one_database_know_nothing_of_each_other(server: PostgreSQLServer) -> None:
     server.execute("DROP SCHEMA IF EXISTS another CASCADE")
     async with at(server.url) as (one, seen), at(f"{server.url}?schema=another") as (other, seen_by_other):

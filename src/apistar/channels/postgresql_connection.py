@@ -36,6 +36,7 @@ UNREAD_S: Final = 30
 _SETTINGS: Final = f"""
 SET default_transaction_isolation = 'read committed';
 SET statement_timeout = '{{timeout_ms}}ms';
+SET idle_in_transaction_session_timeout = '{{half_ms}}ms';
 SET tcp_user_timeout = '{UNREAD_S}s';
 SET tcp_keepalives_idle = 10;
 SET tcp_keepalives_interval = 5;
@@ -43,7 +44,14 @@ SET tcp_keepalives_count = 3;
 SET client_min_messages = 'warning';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
-"""Whatever the database's own settings are: a publication that was told is on disk, and a call ends with its caller."""
+"""Whatever the database's own settings are: a publication that was told is on disk, and a call ends with its caller.
+
+A process that hangs while it makes the schema ends sooner than the patience of those who start beside it."""
+
+
+def _settings(timeout_s: float) -> str:
+    milliseconds = max(2, int(timeout_s * 1000))
+    return _SETTINGS.format(timeout_ms=milliseconds, half_ms=milliseconds // 2)
 
 
 class Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg carries no annotations
@@ -75,7 +83,7 @@ async def connect(address: Address, timeout_s: float, name: str) -> Session:
         target_session_attrs="read-write" if address.several else None,
     )
     try:
-        await bounded(session, session.execute(_SETTINGS.format(timeout_ms=max(1, int(timeout_s * 1000)))), timeout_s)
+        await bounded(session, session.execute(_settings(timeout_s)), timeout_s)
     except BaseException:
         session.terminate()
         raise
