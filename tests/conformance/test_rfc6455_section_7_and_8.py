@@ -4,6 +4,7 @@ RFC 6455 sections 7 and 8 in bytes: closing and its codes, and what is no UTF-8.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 
 import pytest
@@ -45,6 +46,21 @@ async def test_close_in_the_middle_of_a_message_is_answered() -> None:
         client = await server.open()
         client.send(frame(0x01, b"half a mess") + close_frame(1001))
         await client.closes(1001)
+
+
+async def test_end_of_tcp_waits_for_what_is_too_big() -> None:
+    """§7.1.1 without haste: some clients that see it while they write report that, and not the 1009."""
+    async with serving(Limits(close_timeout_s=30), handler=echo) as server:
+        client = await server.open()
+        client.send(b"\x82\xff\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00")
+        assert (await client.read_close())[0] == 1009
+        ended = asyncio.create_task(client.read_eof())
+        for _ in range(100):
+            client.send(b"x" * 1000)
+            await client.writer.drain()
+            await asyncio.sleep(0)
+        assert not ended.done()
+        await ended
 
 
 async def test_failed_connection_reads_on_so_that_its_close_arrives() -> None:

@@ -10,7 +10,7 @@ Sources: RFC 6455 §5.5.1 and §7, RFC 9112 §9.6.
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Final, cast
 
 from ..limits import Limits
 from ..observer import Observer
@@ -21,6 +21,9 @@ from .picows_connection import silence
 from .tcp import reset
 from .transport import Ending, Initiator, OnEnd
 from .wheel import Bucket, wheel_of
+
+QUIET_S: Final = 0.25
+"""Without a byte from a peer that was told 1009: it has sent what it was sending, and may see the end of TCP."""
 
 
 class Closing(Incoming):
@@ -156,7 +159,9 @@ class Closing(Incoming):
             if self._tcp is not None:
                 self._tcp.write(close_frame(code, reason))
             self._end(Ending(code, reason, Initiator.LOCAL))
-        self._linger()
+        # What is too big is still being sent. asyncio's clients close at the end of TCP, whatever they have to write,
+        # and some then fail where they should report the 1009.
+        self._linger(QUIET_S if code == 1009 else 0.0)
 
     def _finish(self) -> None:
         """Both Closes are out: close TCP, after what is still to be written."""
@@ -174,12 +179,15 @@ class Closing(Incoming):
         self._end(Ending(1006, "", Initiator.LOCAL))
         self._finish()
 
-    def _linger(self) -> None:
+    def _linger(self, quiet_s: float = 0.0) -> None:
         """
         Close TCP in such a way that the peer can read our last words.
 
         A socket that is closed with unread input resets the connection, and the peer may lose what it has not read
         (RFC 9112 §9.6). So only our half is closed; what comes is read and dropped until the peer closes or time is up.
+
+        Args:
+            quiet_s: Without a byte from the peer, before our half is closed.
         """
         tcp = self._tcp
         if tcp is None or self._discarding:
@@ -190,11 +198,32 @@ class Closing(Incoming):
             silence(parser)  # it may be in the middle of what it was given, and find another fault
         self._expire_in(self._limits.close_timeout_s)
         tcp.set_protocol(cast(asyncio.BaseProtocol, self))
+        if quiet_s and not tcp.is_closing():
+            tcp.resume_reading()
+            self._alive = False
+            self._loop.call_later(quiet_s, self._half_close_when_quiet, quiet_s)
+        else:
+            self._half_close()
+
+    def _half_close(self) -> None:
+        tcp = self._tcp
+        if tcp is None:
+            return
         if tcp.can_write_eof():
             tcp.write_eof()
             tcp.resume_reading()
         else:
             tcp.close()  # TLS: closes with close_notify, and reads meanwhile
+
+    def _half_close_when_quiet(self, quiet_s: float) -> None:
+        tcp = self._tcp
+        if tcp is None or tcp.is_closing():
+            return
+        if self._alive:
+            self._alive = False
+            self._loop.call_later(quiet_s, self._half_close_when_quiet, quiet_s)
+        else:
+            self._half_close()
 
     def _reset(self) -> None:
         tcp = self._tcp

@@ -174,7 +174,9 @@ class NativeTransport(Closing):
     # TCP, while we are its protocol: up to the first message, for a client that sends much at once, after a failure
 
     def data_received(self, data: bytes) -> None:
-        if self._accepted and not self._discarding:
+        if self._discarding:
+            self._alive = True
+        elif self._accepted:
             pong = None if self._opened or self.ending is not None else lone_pong(data)
             if pong is not None:
                 self._alive = True
