@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from apistar import ASyncApp, Component, Route, TestClient, WebSocket, http
-from apistar.exceptions import ConfigurationError, Forbidden, WebSocketDisconnect
+from apistar.exceptions import ConfigurationError, Conflict, Forbidden, WebSocketDisconnect
 from apistar.testing import WebSocketDenied
 
 
@@ -53,6 +54,93 @@ def test_on_error_runs_in_reverse_for_an_exception_that_nobody_handled() -> None
     with TestClient(app, raise_server_exceptions=False) as client:
         assert client.get("/").status_code == 500
     assert log[2:] == ["b error boom 500", "a error boom 500"]
+
+
+class OutOfStock(Exception):
+    """An exception of the application's own, that knows nothing of HTTP."""
+
+
+class Raises:
+    def on_error(self, error: Exception) -> None:
+        if isinstance(error, OutOfStock):
+            raise Conflict(f"no {error} left")
+
+
+class Returns:
+    def on_error(self, error: Exception) -> http.Response | None:
+        return http.JSONResponse({"missing": str(error)}, 409) if isinstance(error, OutOfStock) else None
+
+
+@pytest.mark.parametrize(("answers", "key", "says"), [(Raises, "detail", "no tea left"), (Returns, "missing", "tea")])
+def test_on_error_may_answer_in_place_of_the_500(
+    answers: type, key: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "apistar")
+
+    def buy(name: str) -> None:
+        raise OutOfStock(name) if name else ZeroDivisionError
+
+    with TestClient(ASyncApp([Route("/", "POST", buy)], event_hooks=[answers])) as client:
+        answer = client.post("/?name=tea")
+        assert (answer.status_code, answer.json()[key]) == (409, says)
+        [record] = caplog.records
+        assert (record.levelname, record.exc_info) == ("INFO", None)
+        assert "raised OutOfStock, which on_error answered with 409" in record.getMessage()
+        with pytest.raises(ZeroDivisionError):
+            client.post("/?name=")
+
+
+def test_answer_of_on_error_that_is_a_500_leaves_the_traceback_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Apologizes:
+        def on_error(self, error: Exception) -> http.Response:
+            return http.JSONResponse({"sorry": True}, 500)
+
+    def handler() -> None:
+        raise ZeroDivisionError
+
+    app = ASyncApp([Route("/", "GET", handler)], event_hooks=[Apologizes])
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/").json() == {"sorry": True}
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize("starlettes", [False, True])
+def test_on_error_may_raise_how_a_websocket_ends(starlettes: bool, caplog: pytest.LogCaptureFixture) -> None:
+    class Translates:
+        def on_error(self, error: Exception) -> None:
+            if isinstance(error, OutOfStock):
+                raise StarletteHTTPException(409, str(error)) if starlettes else Conflict(str(error))
+
+    async def handler(ws: WebSocket, late: bool = False) -> None:
+        if late:
+            await ws.connect()
+        raise OutOfStock("tea")
+
+    with TestClient(ASyncApp([Route("/", handler=handler)], event_hooks=[Translates])) as client:
+        with pytest.raises(WebSocketDenied) as denied, client.websocket("/"):
+            pass
+        assert (denied.value.status_code, denied.value.json()["detail"]) == (409, "tea")
+        with client.websocket("/?late=true") as ws:
+            ws.wait_closed()
+            assert (ws.close_code, ws.close_reason) == (4409, "Conflict")
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_on_error_that_fails_is_reported_and_so_is_what_it_was_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Fails:
+        def on_error(self, error: Exception) -> None:
+            raise KeyError("hook")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.connect()
+        raise ZeroDivisionError
+
+    app = ASyncApp([Route("/", handler=handler)], event_hooks=[Fails])
+    with TestClient(app, raise_server_exceptions=False) as client, client.websocket("/") as ws:
+        ws.wait_closed()
+        assert ws.close_code == 1011
+    kinds = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert kinds == [KeyError, ZeroDivisionError]
 
 
 def test_http_exception_and_404_pass_on_response() -> None:

@@ -34,6 +34,11 @@ def note(scope: Scope, label: str, what: str) -> None:
     logger.info("%s %s for %s %s", label, escaped(what), _client_of(scope), _path_of(scope))
 
 
+def note_translated(scope: Scope, label: str, error: BaseException, answer: str) -> None:
+    """Log, as information, that an `on_error` hook knew an exception, and what it made of it."""
+    note(scope, label, f"raised {type(error).__name__}, which on_error answered with {answer}")
+
+
 def _client_of(scope: Scope) -> str:
     return client_of(scope) or "an unknown client"
 

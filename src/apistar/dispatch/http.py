@@ -4,7 +4,8 @@ One HTTP exchange, in the order in which it happens:
 1. hooks' `on_request`
 2. the plan of the handler, then the handler
 3. the return value becomes a response; an `HTTPException` becomes a problem document
-4. hooks' `on_response`; or, for an exception that nobody handled, a 500 and hooks' `on_error`
+4. hooks' `on_response`; or, for an exception that nobody handled, a 500 and hooks' `on_error`, which may
+   answer in its place
 5. the response is sent
 6. clean-ups, in reverse order
 """
@@ -30,7 +31,7 @@ from ..injector import Plan, Resolution
 from ..transports.turns import taking_turns
 from ..types import Event, Send
 from .causes import cause_of, plain
-from .faults import refusal_of, report
+from .faults import note_translated, refusal_of, report
 from .operation import Operation, Style
 
 BODILESS: Final = frozenset({204, 304})
@@ -96,8 +97,11 @@ async def _respond(
     except Exception as fault:
         exchange.error = exchange.ended_by = fault
         exchange.response = problem_of(refusal_of(fault))
-        report(exchange.scope, operation.label, fault)
         await _run_error_hooks(operation, exchange, resolution)
+        if exchange.response.status_code >= 500:
+            report(exchange.scope, operation.label, fault)
+        else:
+            note_translated(exchange.scope, operation.label, fault, str(exchange.response.status_code))
     return exchange.response
 
 

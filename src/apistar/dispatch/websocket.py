@@ -3,7 +3,8 @@ One WebSocket, in the order in which it happens:
 
 1. hooks' `on_request`, which may connect or refuse
 2. the plan of the handler, then the handler
-3. hooks' `on_response`, which may still send; or `on_error` for an exception that nobody handled
+3. hooks' `on_response`, which may still send; or `on_error` for an exception that nobody handled, which may raise
+   one of the table in its place
 4. the end, by the table below
 5. clean-ups, in reverse order
 
@@ -22,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
@@ -41,8 +42,10 @@ from ..injector import Plan, Resolution
 from ..transports.transport import Transport
 from ..websocket import WebSocket, status
 from .causes import cause_of, plain
-from .faults import note, refusal_of, report
+from .faults import note, note_translated, refusal_of, report
 from .operation import Operation, Style
+
+_ENDINGS: Final = (WebSocketDisconnect, HTTPException, WebSocketProtocolError)
 
 
 async def serve_websocket(operation: Operation, exchange: Exchange, leave: Callable[[], None]) -> None:
@@ -149,10 +152,12 @@ async def _finish(
     error: BaseException | None,
 ) -> None:
     if isinstance(error, StarletteHTTPException):
-        error = HTTPException(error.detail or None, error.status_code, error.headers)
-    if error is None or isinstance(error, WebSocketDisconnect | HTTPException | WebSocketProtocolError):
+        error = _own(error)
+    if error is None or isinstance(error, _ENDINGS):
         failed = await _run_hooks(operation.hooks.on_response, operation, exchange, resolution)
         error = failed or error
+    if isinstance(error, Exception) and not isinstance(error, _ENDINGS):
+        error = await _translated(operation, exchange, resolution, error)
     if error is None or isinstance(error, WebSocketDisconnect):
         if websocket.connecting:
             note(exchange.scope, operation.label, "returned before connect(): refused with 403")
@@ -175,28 +180,45 @@ async def _finish(
         elif websocket.connected:
             await websocket.close(error.code, error.reason)
     elif isinstance(error, Exception):
-        await _failed(operation, exchange, resolution, websocket, error)
+        await _failed(websocket, error)
     elif websocket.connected:
         await websocket.close(status.WS_1012_SERVICE_RESTART)
     elif websocket.connecting:
         await _reject(websocket, HTTPException(status_code=503))
 
 
-async def _failed(
-    operation: Operation,
-    exchange: Exchange,
-    resolution: Resolution,
-    websocket: WebSocket[Any, Any],
-    error: Exception,
-) -> None:
-    report(exchange.scope, operation.label, error)
-    exchange.error = error
-    await _run_hooks(operation.hooks.on_error, operation, exchange, resolution)
+async def _failed(websocket: WebSocket[Any, Any], error: Exception) -> None:
     if websocket.connecting:
         await _reject(websocket, refusal_of(error))
     elif websocket.connected:
         later = isinstance(error, BrokerUnavailable)
         await websocket.close(status.WS_1013_TRY_AGAIN_LATER if later else status.WS_1011_INTERNAL_ERROR)
+
+
+async def _translated(operation: Operation, exchange: Exchange, resolution: Resolution, error: Exception) -> Exception:
+    """What `on_error` hooks make of a fault: the ending that the last of them raised, or the fault itself, reported."""
+    exchange.error = error
+    ending: HTTPException | WebSocketProtocolError | None = None
+    for plan in operation.hooks.on_error:
+        try:
+            await resolution.run(plan)
+        except WebSocketDisconnect:
+            continue
+        except StarletteHTTPException as answer:
+            ending = _own(answer)
+        except (HTTPException, WebSocketProtocolError) as answer:
+            ending = answer
+        except Exception as fault:
+            report(exchange.scope, operation.label, fault)
+    if ending is None or (isinstance(ending, HTTPException) and ending.status_code >= 500):
+        report(exchange.scope, operation.label, error)
+    else:
+        note_translated(exchange.scope, operation.label, error, str(ending))
+    return ending or error
+
+
+def _own(error: StarletteHTTPException) -> HTTPException:
+    return HTTPException(error.detail or None, error.status_code, error.headers)
 
 
 async def _run_hooks(
