@@ -1,7 +1,11 @@
-"""The token bucket by itself, on a clock that is passed in."""
+"""The token bucket by itself, on a clock that is passed in; and on a server that does not count."""
 
 from __future__ import annotations
 
+import pytest
+
+from apistar import ASyncApp, Limits, Route, TestClient, WebSocket
+from apistar.observer import Observer
 from apistar.transports.rate import MessageRate
 
 
@@ -26,3 +30,20 @@ def test_rate_below_one_allows_one_at_a_time() -> None:
     assert taken(rate, 9, 0.0) == 1
     assert taken(rate, 9, 1.0) == 0
     assert taken(rate, 9, 2.0) == 1
+
+
+@pytest.mark.parametrize("observer", [None, Observer()])
+def test_rate_holds_on_any_server(observer: Observer | None) -> None:
+    async def echo(ws: WebSocket) -> None:
+        await ws.connect()
+        async for message in ws:
+            await ws.send(message)
+
+    app = ASyncApp([Route("/", handler=echo, limits=Limits(message_rate=0.01, message_burst=2))], observer=observer)
+    with TestClient(app).websocket("/") as ws:
+        for _ in range(2):
+            ws.send("a")
+            assert ws.receive() == "a"
+        ws.send("a")
+        ws.wait_closed()
+        assert (ws.close_code, ws.close_reason) == (1008, "messages exceed message_rate of 0.01 a second")

@@ -27,6 +27,7 @@ from ..types import Data, Event, Receive, Scope, Send
 from ..websocket.status import NORMAL_CODES
 from .asgi_events import ending_of, size_of, utf8_size, wake
 from .asgi_outgoing import ASGIOutgoing
+from .rate import MessageRate, rate_of, too_many
 from .transport import Capability, Ending, HeaderList, Initiator, OnEnd
 
 LEARN_TIMEOUT_S: Final = 1.0
@@ -43,6 +44,7 @@ class ASGITransport(ASGIOutgoing):
         "_inbox",
         "_inbox_bytes",
         "_on_end",
+        "_rate",
         "_readable",
         "_reader_wanted",
         "_receive",
@@ -66,6 +68,7 @@ class ASGITransport(ASGIOutgoing):
         self._receiving = False
         self._started = False
         self._surely_small = -1
+        self._rate: MessageRate | None = None
         self._direct = False
         self._reader_wanted = False
         self._readable: asyncio.Future[None] | None = None
@@ -76,8 +79,10 @@ class ASGITransport(ASGIOutgoing):
         self._on_end = on_end
         self._limits = limits
         self._observer = observer
+        self._rate = rate_of(limits, asyncio.get_running_loop().time())
         # A character takes at most four bytes; what is this short needs no counting.
-        self._surely_small = limits.max_message_bytes // 4 if observer is None else -1
+        uncounted = observer is None and self._rate is None
+        self._surely_small = limits.max_message_bytes // 4 if uncounted else -1
         self._route = route
 
     # The handshake
@@ -197,6 +202,9 @@ class ASGITransport(ASGIOutgoing):
             if size > self._limits.max_message_bytes:
                 limit = self._limits.max_message_bytes
                 await self.close(1009, f"message of {size} bytes exceeds max_message_bytes of {limit}")
+                return None
+            if self._rate is not None and not self._rate.take(asyncio.get_running_loop().time()):
+                await self.close(1008, too_many(self._limits))
                 return None
             if self._observer is not None:
                 self._observer.received(self._route, size_of(event))

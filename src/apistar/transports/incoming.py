@@ -28,7 +28,7 @@ from .driven import Driven
 from .keepalive import Keepalive
 from .outgoing import Outgoing
 from .picows_connection import BINARY_FRAME, CLOSE_FRAME, CONTINUATION_FRAME, TEXT_FRAME, Frame, feed
-from .rate import MessageRate
+from .rate import MessageRate, too_many
 
 READ_AHEAD_BYTES: Final = 1024
 """Of frames read at once; a client that sends more is read in slices from then on, as it may be sending without end."""
@@ -264,8 +264,7 @@ class Incoming(Outgoing):
 
     def _deliver(self, message: Data, size_bytes: int) -> None:
         if self._rate is not None and not self._rate.take(self._loop.time()):
-            limit = self._limits.message_rate
-            raise WebSocketProtocolError(f"messages exceed message_rate of {limit} a second", 1008)
+            raise WebSocketProtocolError(too_many(self._limits), 1008)
         if self._observer is not None:
             self._observer.received(self._route, size_bytes)
         if self._keepalive is not None and self._limits.idle_timeout_s is not None:

@@ -23,7 +23,7 @@ from .frames import MASKED_HEAD_BYTES, PING, PONG, lone_pong
 from .keepalive import Due, Keepalive
 from .opening import refusal, refusal_head, switching_protocols
 from .picows_connection import CLOSE_FRAME, PING_FRAME, Frame, close_parser, open_parser, room_bytes, silence
-from .rate import MessageRate
+from .rate import rate_of
 from .transport import Capability, Ending, HeaderList, Initiator
 
 EARLY_BYTES: Final = 4096
@@ -93,8 +93,7 @@ class NativeTransport(Closing):
             and limits.message_rate is None
             and limits.idle_timeout_s is None
         )
-        if limits.message_rate is not None:
-            self._rate = MessageRate(limits.message_rate, limits.message_burst or limits.message_rate, now)
+        self._rate = rate_of(limits, now)
         if limits.ping_interval_s is not None or limits.idle_timeout_s is not None:
             self._keepalive = Keepalive(limits, now)
             self._schedule(now)

@@ -4,6 +4,20 @@ How many messages one socket may send: a token bucket.
 
 from __future__ import annotations
 
+from ..limits import Limits
+
+
+def rate_of(limits: Limits, now: float) -> MessageRate | None:
+    """The rate that limits ask for, if they do."""
+    if limits.message_rate is None:
+        return None
+    return MessageRate(limits.message_rate, limits.message_burst or limits.message_rate, now)
+
+
+def too_many(limits: Limits) -> str:
+    """What is said of a message past the rate, with 1008."""
+    return f"messages exceed message_rate of {limits.message_rate} a second"
+
 
 class MessageRate:
     """
