@@ -199,6 +199,21 @@ def test_other_exception_after_connect_is_a_1011_and_one_traceback(caplog: pytes
     assert "handler (" in record.getMessage()
 
 
+def test_fault_of_an_error_hook_is_reported_beside_the_fault_of_the_handler(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(ws: WebSocket) -> None:
+        raise ValueError("the handler's")
+
+    class Hook:
+        def on_error(self, error: Exception) -> None:
+            raise ValueError("the hook's")
+
+    app = ASyncApp([Route("/ws", handler=handler)], event_hooks=[Hook])
+    client = TestClient(app, raise_server_exceptions=False)
+    with pytest.raises(WebSocketDenied), client.websocket("/ws"):
+        pass
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["the handler's", "the hook's"]
+
+
 def test_other_exception_before_connect_is_a_500_without_a_word_of_it() -> None:
     async def handler(ws: WebSocket) -> None:
         raise RuntimeError("the secret")
