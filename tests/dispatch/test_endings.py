@@ -211,7 +211,7 @@ def test_fault_of_an_error_hook_is_reported_beside_the_fault_of_the_handler(capl
     client = TestClient(app, raise_server_exceptions=False)
     with pytest.raises(WebSocketDenied), client.websocket("/ws"):
         pass
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["the handler's", "the hook's"]
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["the hook's", "the handler's"]
 
 
 def test_other_exception_before_connect_is_a_500_without_a_word_of_it() -> None:
