@@ -25,8 +25,6 @@ from ..types import Receive, Scope, Send
 from .server_sent_event import Event
 
 KEEP_ALIVE: Final = b":\n\n"
-TURN: Final = 64
-"""Events after which others have their turn, of a generator that waits for nothing."""
 
 
 class EventStream(Response):
@@ -112,14 +110,10 @@ class EventStream(Response):
 
     async def _send_all(self) -> None:
         async with contextlib.aclosing(self._events) as events:
-            count = 0
             async for event in events:
                 data = self._encode(event)
                 self._come()
                 await self._write(await asyncio.shield(self._output), data)
-                count += 1
-                if count % TURN == 0:
-                    await asyncio.sleep(0)
 
     async def _write(self, send: Send, data: bytes) -> None:
         async with self._turn:
