@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -63,6 +64,14 @@ def running_redis() -> Iterator[str]:
             process.wait()
 
 
+def settle(server: ServerProcess) -> None:
+    """Wait until none of its processes is still starting: they use no CPU any more."""
+    spent = -1.0
+    while (now := server.cpu_s()) != spent:
+        spent = now
+        time.sleep(1)
+
+
 def load(server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]:
     """One turn of the load generator; RuntimeError if a socket missed something."""
     pids = [word for pid in server.pids for word in ("--pid", str(pid))]
@@ -93,6 +102,7 @@ def main() -> int:
         p99_ms: dict[str, list[float]] = {name: [] for name in servers}
         try:
             for server in servers.values():
+                settle(server)  # a worker stopped while it connects to its broker runs out of time
                 server.pause()
             for _ in range(options.rounds):
                 for name, server in servers.items():
