@@ -116,6 +116,7 @@ class HTTPProtocol(RequestHead):
 
     def _begin_request(self, *, keep_alive: bool) -> None:
         """Let uvicorn run a plain request, or queue it."""
+        self._check_coding()
         self._leave_wheel()
         if not self._ready_for_http:
             self._become_http()

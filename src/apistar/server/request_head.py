@@ -79,10 +79,6 @@ class RequestHead(Pipeline):
                 self._bad("header 'host' is no host with an optional port")
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
-        elif name == b"transfer-encoding" and value.rstrip(b" \t").lower() != b"chunked":
-            # RFC 9112 §6.1. What httptools takes besides is a body in a coding that no application undoes.
-            self._refusal = Refused(501, "a request body is chunked, or not coded for its transfer")
-            raise self._refusal
         headers.append((name, value.rstrip(b" \t")))
 
     def _check_head(self) -> None:
@@ -104,6 +100,17 @@ class RequestHead(Pipeline):
         if not self.url.startswith((b"/", b"*")) and httptools.parse_url(self.url).path is None:
             target, question, query = self.url.partition(b"?")
             self.url = b"%b/%b%b" % (target, question, query)  # RFC 9112 §3.2.2: `http://a` is `/`
+
+    def _check_coding(self) -> None:
+        """
+        What httptools takes besides `chunked` is a body in a coding that no application undoes.
+
+        Raises:
+            Refused: With 501, as RFC 9112 §6.1 asks for.
+        """
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            self._refusal = Refused(501, "a request body is chunked, or not coded for its transfer")
+            raise self._refusal
 
     def _too_large(self) -> NoReturn:
         self._refusal = too_large(self.service.limits)
