@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict
 import msgspec
 
 from apistar import ASyncApp, Component, Include, Mount, Route, WebSocket, http
+from apistar.channels import Channel, History
 from apistar.exceptions import Conflict, Forbidden, NotFound, Unauthorized
 
 
@@ -132,6 +133,26 @@ async def chat(ws: WebSocket[Say | Draw | Leave, Said | Drawn], room: str, name:
                 break
 
 
+class Called(msgspec.Struct, tag="called"):
+    text: str
+
+
+class Calls(Channel[Called]):
+    """What the kitchen calls out to a table."""
+
+    topic = "calls:{table}"
+    history = History(size=10, ttl_s=60)
+    presence = True
+
+
+async def calls(ws: WebSocket[Say, Called], table: int, calls: Calls, name: str = "Ada") -> None:
+    """Hear what is called out to a table, and call."""
+    await ws.connect()
+    async with calls.join(ws, member=name):
+        async for message in ws:
+            await calls.publish(Called(message.text))
+
+
 async def echo(ws: WebSocket) -> None:
     """Give back what comes, text and bytes."""
     await ws.connect("echo.v1" if "echo.v1" in ws.subprotocols else None)
@@ -232,6 +253,7 @@ def build(**options: Any) -> ASyncApp:
         routes=[
             Route("/", handler=welcome),
             Route("/chat/{room}", handler=chat),
+            Route("/calls/{table}", handler=calls),
             Route("/echo", handler=echo),
             Route("/ending/{code}", handler=ending),
             Route("/flood", handler=flood),

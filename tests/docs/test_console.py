@@ -435,6 +435,25 @@ def test_sockets_stand_side_by_side_and_live_on(reader: Reader) -> None:
     assert reader.find("#sockets").accessible_name == "Sockets, 2 open"
 
 
+def test_joins_what_the_handler_joins(reader: Reader) -> None:
+    reader.open("calls")
+    topics = reader.run(
+        "return [...document.querySelectorAll('h2')].find(h => h.textContent === 'Topics').parentElement.innerText"
+    )
+    assert "calls:{table}" in topics
+    assert "remembers 10 publications for 60 s · knows who is there" in topics
+    reader.write("table", "7")
+    reader.press("Beside")
+    for reader.panel in (0, 1):
+        reader.connect()
+    reader.write("text", "soup")
+    reader.press("Send")
+    called = ("received", "Called", '{"type":"called","text":"soup"}')
+    assert called in reader.until_rows(4)
+    reader.panel = 0
+    assert reader.until_rows(3)[2] == called
+
+
 # HTTP
 
 

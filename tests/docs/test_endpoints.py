@@ -97,6 +97,7 @@ def test_description_has_every_documented_route_and_no_other(client: TestClient)
     found = description(client)["reference"]
     assert {channel["path"] for channel in found["channels"]} == {
         "/chat/{room}",
+        "/calls/{table}",
         "/echo",
         "/ending/{code}",
         "/flood",
