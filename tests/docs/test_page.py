@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,7 +17,8 @@ from tests.requirements import NODE_FOLDER
 pytestmark = [pytest.mark.integration, pytest.mark.requires("chromium")]
 
 FIRST_PAINT_MS: Final = 200
-SPIN_S: Final = 0.05
+LINES: Final = 4.5
+"""How many times a line of text; three to four were measured."""
 AXE: Final = NODE_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -318,33 +318,30 @@ def many() -> Iterator[str]:
         yield address
 
 
-def slowness() -> float:
-    """How many times as long as it computes a thread takes to compute; 1 where nobody else wants the processor."""
-    begin, computed = time.perf_counter(), time.thread_time()
-    while time.thread_time() - computed < SPIN_S:
-        pass
-    return (time.perf_counter() - begin) / (time.thread_time() - computed)
+def first_paint_ms(reader: Reader) -> float:
+    reader.until("the paint", lambda: reader.run("return performance.getEntriesByType('paint').length") == 2)
+    found: float = reader.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    return found
 
 
 def test_first_paint_with_two_hundred_routes(driver: webdriver.Chrome, many: str) -> None:
-    """
-    The quickest of several, in the time of a machine that does nothing else: what else it does shows as its slowness
-    before and after.
-    """
+    """Within its time; on a machine that needs long to paint a line of text, within a few times as long as that."""
     reader = Reader(driver, many)
     reader.resize(1440)
     painted: list[float] = []
-    while len(painted) < 12 and not (len(painted) >= 3 and min(painted) < FIRST_PAINT_MS):
+    line: list[float] = []
+    within_ms = 0.0
+    while len(painted) < 12 and not (len(painted) >= 3 and min(painted) < within_ms):
         driver.execute_cdp_cmd("Network.clearBrowserCache", {})
-        before = slowness()
         reader.open()
         assert reader.run("return document.querySelectorAll('#list a').length") > 200
-        reader.until("the paint", lambda: reader.run("return performance.getEntriesByType('paint').length") == 2)
-        first_ms = reader.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        painted.append(first_ms / ((before + slowness()) / 2))
-    drawn = reader.run("return performance.getEntriesByName('drawn')[0].startTime")
-    print(f"first paint {', '.join(f'{ms:.0f}' for ms in painted)} ms; all routes drawn after {drawn:.0f} ms")
-    assert min(painted) < FIRST_PAINT_MS
+        painted.append(first_paint_ms(reader))
+        drawn = reader.run("return performance.getEntriesByName('drawn')[0].startTime")
+        driver.get(f"http://{many}/nothing-is-here")
+        line.append(first_paint_ms(reader))
+        within_ms = max(FIRST_PAINT_MS, LINES * min(line))
+    print(f"first paint {painted} ms, of a line of text {line} ms; all routes drawn after {drawn:.0f} ms")
+    assert min(painted) < within_ms
 
 
 def test_button_stays_in_sight_while_the_form_scrolls(reader: Reader) -> None:
