@@ -76,7 +76,8 @@ def load(server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]
     """One turn of the load generator; RuntimeError if a socket missed something."""
     pids = [word for pid in server.pids for word in ("--pid", str(pid))]
     command = [program("wsload"), "--port", str(server.port), "--mode", "fan", "--path", "/channel"]
-    extent = ["--sockets", str(SOCKETS), "--seconds", str(seconds), *options]
+    # A load that never sleeps would take one of the cores from the server's processes.
+    extent = ["--sockets", str(SOCKETS), "--seconds", str(seconds), "--sleep", *options]
     done = subprocess.run([*command, *extent, *pids], capture_output=True, text=True, check=False)
     result: dict[str, Any] = msgspec.json.decode(done.stdout)
     if result["errors"]:
