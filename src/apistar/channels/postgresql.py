@@ -11,7 +11,7 @@ publication has a tag of its own and names the one before it.
 
 PostgreSQL orders all notifications of a server under one lock, held from the first of a transaction's until its commit
 is on disk, and wakes every session of the database that listens for each: it carries hundreds of publications a
-second, where Redis carries tens of thousands.
+second, where Redis carries ten thousand and more.
 
 Sources: PostgreSQL's documentation of NOTIFY and LISTEN, 13 to 18; asyncpg 0.30 to 0.32.
 """
