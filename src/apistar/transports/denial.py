@@ -102,6 +102,7 @@ class Denial(asyncio.Protocol):
             await self._write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
         if not more:
             await self._write(b"0\r\n\r\n" if chunked else b"")
+            self._check()
             self.ended()
             self._connection.denied()
 
@@ -112,7 +113,7 @@ class Denial(asyncio.Protocol):
         await asyncio.sleep(0)
         while self._writable is not None:
             await asyncio.shield(self._writable)
-        self._check()
+            self._check()
 
     def _check(self) -> None:
         ending = self._connection.ending
