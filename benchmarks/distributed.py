@@ -69,7 +69,7 @@ def settle(server: ServerProcess) -> None:
     spent = -1.0
     while (now := server.cpu_s()) != spent:
         spent = now
-        time.sleep(1)
+        time.sleep(1)  # whatever still starts uses a tick of CPU within it; nothing else of a process shows that
 
 
 def load(server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]:
