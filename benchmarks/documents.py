@@ -37,7 +37,7 @@ def handler(number: int) -> Callable[..., Awaitable[Any]]:
     async def talk(ws, room, since=0):  # type: ignore[no-untyped-def]
         """Talk in a room."""
 
-    async def change(key, order, page=1):  # type: ignore[no-untyped-def]  # as above
+    async def change(key, order, page=1):  # type: ignore[no-untyped-def]  # annotated below, too
         """Change an item, and give it back."""
 
     body: Any = http.Body

@@ -264,14 +264,14 @@ async def test_pool_that_swallows_listen_is_found_out(
         async def elsewhere(channel: str) -> object:
             return await swallow(f"{channel}x")
 
-        make = broker.line  # type: ignore[attr-defined]  # as above
+        make = broker.line  # type: ignore[attr-defined]  # of brokers with a server alone
 
         def line() -> object:
             made = make()
             made.echo = elsewhere
             return made
 
-        monkeypatch.setattr(broker._subscription, "_make_line", line)  # type: ignore[attr-defined]  # as above
+        monkeypatch.setattr(broker._subscription, "_make_line", line)  # type: ignore[attr-defined]  # of those, too
         with pytest.raises(BrokerUnavailable, match="a pool in session mode"):
             await broker.subscribe("t")
 

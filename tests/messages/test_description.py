@@ -185,7 +185,7 @@ def test_describe_renames_a_model_that_shares_its_name_with_a_struct() -> None:
     assert description.incoming == (reference("Twin"), {"type": "array", "items": reference("Twin_2")})
     # JSON, whose values are of any type.
     assert list(description.definitions["Twin"]["properties"]) == ["a"]  # type: ignore[call-overload]
-    assert list(description.definitions["Twin_2"]["properties"]) == ["b"]  # type: ignore[call-overload]  # as above
+    assert list(description.definitions["Twin_2"]["properties"]) == ["b"]  # type: ignore[call-overload]  # also JSON
 
 
 class Bare:
