@@ -147,3 +147,13 @@ async def test_application_that_ends_while_somebody_joins_ends() -> None:
         if done:
             return
     raise AssertionError("join is never done")
+
+
+async def test_socket_that_leaves_after_the_application_has_ended_meets_no_fault() -> None:
+    network = Network()
+    _, hub = network.process()
+    websocket, _ = await socket()
+    async with Room(hub).join(websocket, member="ann"):
+        await hub.stop()
+        assert await network.engine.members("room") == []
+    await nothing_runs(hub)

@@ -52,9 +52,9 @@ from .records import IDEMPOTENCY_TTL_S, Health, History, Page, Position, Presenc
 from .schemes import broker_class
 
 CHECK_INTERVAL_S: Final = 20.0
-"""Between two looks at the position of a topic that is quiet; with the time for an answer, a gap shows within 25 s."""
+"""Within which a topic that is quiet is compared; with the time for an answer, a gap of it shows within 25 s."""
 POSITION_TTL_S: Final = 24 * 3600.0
-"""A day: a client that comes back later starts anew anyway."""
+"""A day: a client that comes back later starts anew anyway. A topic that is followed is read several times in it."""
 TIMEOUT_S: Final = 5.0
 """For one answer. Longer than a garbage collection or a failover's first moment, shorter than a person waits."""
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..exceptions import BrokerError
 from ..observer import Observer
 from ..transports.transport import Capability, Transport
-from .broker import CHECK_INTERVAL_S, Broker
+from .broker import CHECK_INTERVAL_S, POSITION_TTL_S, Broker
 from .control import CONTROL, Control
 from .limits import DEFAULT_CHANNEL_LIMITS, ChannelLimits
 from .presence import Roster
@@ -35,6 +35,8 @@ PAUSE_S: Final = 1.0
 """After a fault in what goes on by itself."""
 KEEPS_PER_TTL: Final = 3
 """So that one lost round does not end a seat."""
+KEPT_AT_ONCE: Final = 100
+"""Topics, whose members are in one round of the broker's, which must not keep others waiting."""
 SWEEP_GRAIN_S: Final = 0.1
 """Members who leave within it are looked for together: ten thousand who leave at once are one look, not as many."""
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -71,6 +73,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeps: dict[int, tuple[asyncio.TimerHandle, set[str]]] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._positions_kept_at = 0.0
         self._shortest_ttl_s = Presence().ttl_s
         self._sooner = asyncio.Event()
         broker.listener = self
@@ -92,12 +95,14 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.control.stop()
+        closing = asyncio.gather(*(roster.close() for roster in self._rosters.values()), return_exceptions=True)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                for roster in list(self._rosters.values()):
-                    await roster.close()
-        except (BrokerError, TimeoutError) as error:
-            log.warning("members of this process leave when their time has run out: %r", error)
+                faults = [outcome for outcome in await closing if outcome is not None]
+        except TimeoutError as error:
+            faults = [error]
+        if faults:
+            log.warning("members of this process leave when their time has run out: %r", faults[0])
         self._rosters.clear()
         for topic in self._topics.values():
             topic.stop()
@@ -121,6 +126,7 @@ class Hub:
     def _run_loops(self) -> None:
         if not self._loops:
             loop = asyncio.get_running_loop()
+            self._positions_kept_at = loop.time()
             self._loops = [
                 loop.create_task(self._supervise(work), name=f"apistar: channels, {name}")
                 for name, work in (("check", self._check), ("presence", self._keep_members))
@@ -191,12 +197,22 @@ class Hub:
     # What goes on by itself
 
     async def _check(self) -> None:
-        """Compare the positions of quiet topics with the broker's: a publication may have been lost on its way."""
-        await asyncio.sleep(CHECK_INTERVAL_S)
+        """
+        Compare the positions of quiet topics with the broker's: a publication may have been lost on its way.
+
+        One look finds that a topic is quiet, the next one what it lacks. A position that nobody reads is forgotten in
+        the end, so now and then quiet topics are read instead.
+        """
+        await asyncio.sleep(CHECK_INTERVAL_S / 2)
         quiet = [topic for topic in self._topics.values() if topic.position is not None and topic.quiet]
         for topic in self._topics.values():
             topic.quiet = True
-        if quiet:
+        now = asyncio.get_running_loop().time()
+        if now > self._positions_kept_at + POSITION_TTL_S / 4:
+            self._positions_kept_at = now
+            for topic in quiet:
+                topic.check()
+        elif quiet:
             positions = await self.broker.positions([topic.name for topic in quiet])
             for topic, position in zip(quiet, positions, strict=True):
                 if position != topic.position:
@@ -208,10 +224,16 @@ class Hub:
             async with asyncio.timeout(self._shortest_ttl_s / KEEPS_PER_TTL):
                 await sooner.wait()
                 return
-        for roster in list(self._rosters.values()):
-            await roster.keep()
+        rosters = list(self._rosters.values())
+        outcomes: list[BaseException | None] = []
+        for start in range(0, len(rosters), KEPT_AT_ONCE):
+            together = rosters[start : start + KEPT_AT_ONCE]
+            outcomes += await asyncio.gather(*(roster.keep() for roster in together), return_exceptions=True)
         watched = {name for name, topic in self._topics.items() if topic.watchers}
         await self.broker.sweep(sorted(watched | self._rosters.keys()))
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome  # what one topic met kept no other one waiting
 
     def roster(self, topic: str, presence: Presence) -> Roster:
         """The members of a topic in this process."""

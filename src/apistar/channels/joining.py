@@ -20,6 +20,7 @@ from ..exceptions import UsageError, WebSocketProtocolError
 from ..websocket.outlet import outlet_of
 from .payload import Arrival
 from .policy import Policy
+from .presence import Roster
 from .records import NOWHERE, Position, Presence
 from .subscriber import Changes, Seat, Subscriber, Subscription
 from .topic import Topic
@@ -81,7 +82,7 @@ class Block:
 class Joining(Block):
     """`async with room.join(ws) as joined:`; made by `Channel.join()`, which has the contract."""
 
-    __slots__ = ("_entered", "_member", "_opened", "_policy", "_presence", "_seat", "_since", "_websocket")
+    __slots__ = ("_member", "_opened", "_policy", "_presence", "_roster", "_seat", "_since", "_websocket")
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Joining(Block):
         self._presence = presence
         self._seat: Seat | None = None
         self._opened = False
-        self._entered = False
+        self._roster: Roster | None = None
 
     async def __aenter__(self) -> Seat:
         self._begun = True
@@ -126,8 +127,9 @@ class Joining(Block):
             outlet_of(websocket)  # it may have ended meanwhile
             if times is not None and self._member is not None:
                 await hub.control.listen()
-                await hub.roster(channel.topic, times).enter(self._member)
-                self._entered = True
+                roster = hub.roster(channel.topic, times)
+                await roster.enter(self._member)
+                self._roster = roster
                 outlet_of(websocket)
                 hub.control.know(seat)
             await begin(topic, channel, seat, self._since)
@@ -153,10 +155,9 @@ class Joining(Block):
             seat.topic.remove(seat)
             hub.control.forget(seat)
             seat.topic.close()
-        times = channel.presence_times()
-        if self._entered and self._member is not None and times is not None:
-            self._entered = False
-            hub.roster(channel.topic, times).leave(self._member)
+        roster, self._roster = self._roster, None
+        if roster is not None and self._member is not None:
+            roster.leave(self._member)
         hub.give_back(self._websocket, channel.topic, self)
 
     def _checked(self) -> Presence | None:

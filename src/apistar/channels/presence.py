@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..exceptions import BrokerError, WebSocketProtocolError
+from ..exceptions import BrokerError, BrokerUnavailable, WebSocketProtocolError
 from .records import Presence
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Roster:
         entered: Members whose seat the broker has.
     """
 
-    __slots__ = ("_counts", "_hub", "_leaving", "_lock", "_waiting", "entered", "presence", "topic")
+    __slots__ = ("_closed", "_counts", "_hub", "_leaving", "_lock", "_waiting", "entered", "presence", "topic")
 
     def __init__(self, hub: Hub, topic: str, presence: Presence) -> None:
         self._hub = hub
@@ -49,6 +49,7 @@ class Roster:
         self._leaving: set[str] = set()
         self._lock = asyncio.Lock()
         self._waiting = 0
+        self._closed = False
 
     @property
     def idle(self) -> bool:
@@ -60,12 +61,14 @@ class Roster:
 
         Raises:
             WebSocketProtocolError: If the topic has as many members as it may.
-            BrokerUnavailable: If the broker does not answer.
+            BrokerUnavailable: If the broker does not answer, or the process ends.
         """
         self._counts[member] = self._counts.get(member, 0) + 1
         self._waiting += 1
         try:
             async with self._lock:
+                if self._closed:
+                    raise BrokerUnavailable(f"{self._hub.broker.url}: channels have stopped in this process")
                 if member not in self.entered:
                     most = self._hub.limits.max_members
                     entered = await self._hub.broker.enter(
@@ -87,6 +90,8 @@ class Roster:
             self._counts[member] = count
             return
         del self._counts[member]
+        if self._closed:
+            return
         if not self._leaving:
             self._waiting += 1
             self._hub.spawn(self._leave(), f"members leave {self.topic!r}")
@@ -108,23 +113,35 @@ class Roster:
             self._hub.sweep_later(self.topic, grace_s + SWEEP_SLACK_S)
 
     async def _give_up(self, members: Sequence[str]) -> None:
-        self.entered.difference_update(members)
+        """If it is cancelled, they count as entered still: `close()` gives them up then."""
         leave, seat, grace_s = self._hub.broker.leave, self._hub.seat, self.presence.grace_s
-        for start in range(0, len(members), LEAVING_AT_ONCE):
-            together = members[start : start + LEAVING_AT_ONCE]
-            await asyncio.gather(*(leave(self.topic, member, seat, grace_s) for member in together))
+        try:
+            for start in range(0, len(members), LEAVING_AT_ONCE):
+                together = members[start : start + LEAVING_AT_ONCE]
+                await asyncio.gather(*(leave(self.topic, member, seat, grace_s) for member in together))
+        except BrokerError:
+            self.entered.difference_update(members)
+            raise
+        self.entered.difference_update(members)
 
     async def keep(self) -> None:
-        """Keep the seats of those who are here, and take them again if the broker forgot."""
+        """
+        Keep the seats of those who are here, and take them again if the broker forgot.
+
+        Whoever waits to enter is none of them: a topic that is full would refuse it, and all others with it.
+        """
         async with self._lock:
-            if self._counts:
-                here = list(self._counts)
-                if await self._hub.broker.enter(
-                    self.topic, here, self._hub.seat, self.presence.ttl_s, self._hub.limits.max_members
-                ):
-                    self.entered.update(here)
+            here = [member for member in self._counts if member in self.entered]
+            most = self._hub.limits.max_members
+            if here and not await self._hub.broker.enter(self.topic, here, self._hub.seat, self.presence.ttl_s, most):
+                log.warning(
+                    "the broker has forgotten members of %r, and the topic has its max_members of %d without them",
+                    self.topic,
+                    most,
+                )
 
     async def close(self) -> None:
         """The process ends: everybody leaves, and may come back elsewhere within the grace."""
+        self._closed = True
         async with self._lock:
             await self._give_up(sorted(self.entered))
