@@ -196,6 +196,12 @@ async def never_answer(scope: Event, receive: Receive, send: Send) -> None:
     scope["state"]["endings"].append([event["type"], event["code"]])
 
 
+async def hesitate(scope: Event, receive: Receive, send: Send) -> None:
+    """Takes a moment before it accepts."""
+    await asyncio.sleep(0.2)
+    await echo(scope, receive, send)
+
+
 async def send_late(scope: Event, receive: Receive, send: Send) -> None:
     """Sends after the client has left, and tells what that raised."""
     await send({"type": "websocket.accept"})

@@ -12,9 +12,14 @@ async def app(scope: Event, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await lifespan(scope, receive, send)
         return
-    await {"/early": early, "/stream": stream, "/slow-reader": slow_reader, "/gone": gone, "/fail": fail}.get(
-        scope["path"], count
-    )(scope, receive, send)
+    await {
+        "/early": early,
+        "/stream": stream,
+        "/slow-reader": slow_reader,
+        "/gone": gone,
+        "/fail": fail,
+        "/host": host,
+    }.get(scope["path"], count)(scope, receive, send)
 
 
 async def count(scope: Event, receive: Receive, send: Send) -> None:
@@ -46,6 +51,11 @@ async def gone(scope: Event, receive: Receive, send: Send) -> None:
     async for _ in body_of(receive):
         pass
     print((await receive())["type"], flush=True)
+
+
+async def host(scope: Event, receive: Receive, send: Send) -> None:
+    """Says which headers came."""
+    await answer(send, b", ".join(b"%b: %b" % header for header in scope["headers"]))
 
 
 async def fail(scope: Event, receive: Receive, send: Send) -> None:

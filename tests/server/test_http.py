@@ -271,3 +271,44 @@ def test_coding_of_a_transfer_that_nobody_undoes_is_answered_501(ours: ServerPro
         client.sendall(request(b"/a", b"Transfer-Encoding: " + coding, body=b"3\r\nabc\r\n0\r\n\r\n"))
         assert read_answer(client).status == 501
         assert is_closed(client)
+
+
+@pytest.mark.parametrize("target", [b"/stream", b"/a"])
+def test_client_of_http_1_0_gets_no_chunks(ours: ServerProcess, target: bytes) -> None:
+    with ours.connect() as client:
+        client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % target)
+        head, _, body = read_to_end(client).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert body == (b"part 0 part 1 part 2 " if target == b"/stream" else b"GET /a  0")
+
+
+def test_host_of_a_target_in_absolute_form_is_the_host(ours: ServerProcess) -> None:
+    with ours.connect() as client:
+        client.sendall(b"GET http://user@b:81/host HTTP/1.1\r\nX: y\r\nHost: a\r\n\r\n")
+        assert read_answer(client).body == b"x: y, host: b:81"
+
+
+@pytest.mark.parametrize("target", [b"http://a b/", b"http:///a", b"http://a\\b/", b"http://"])
+def test_target_in_absolute_form_without_a_host_is_400(ours: ServerProcess, target: bytes) -> None:
+    with ours.connect() as client:
+        client.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+        assert read_answer(client).status == 400
+        assert is_closed(client)
+
+
+@pytest.mark.parametrize(
+    "first", [b"CONNECT * HTTP/1.1", b"GET * HTTP/1.1", b"OPTIONS *a HTTP/1.1", b"CONNECT a:1 HTTP/1.1"]
+)
+def test_asterisk_is_for_options_and_nobody_connects(ours: ServerProcess, first: bytes) -> None:
+    start = len(ours.log)
+    with ours.connect() as client:
+        client.sendall(first + b"\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        assert read_answer(client).status == 400
+        assert is_closed(client)
+    assert "Traceback" not in ours.log[start:]
+
+
+def test_options_of_the_server_as_a_whole_are_asked_for(ours: ServerProcess) -> None:
+    with ours.connect() as client:
+        client.sendall(request(b"*", method=b"OPTIONS"))
+        assert read_answer(client).body == b"OPTIONS *  0"

@@ -163,6 +163,13 @@ async def stream_of_starlette(request: object) -> http.StreamingResponse:
     return await stream()
 
 
+async def waiting(request: http.Request) -> str:
+    """Waits for the client to leave, which its server is asked again and again."""
+    while (await request.receive())["type"] != "http.disconnect":
+        request.scope["asked"] = True
+    return "left alone"
+
+
 async def tasks() -> int:
     """How many there are."""
     return len(asyncio.all_tasks())
@@ -204,6 +211,7 @@ app = ASyncApp(
         Route("/patient", method="POST", handler=whole, name="patient", limits=Limits(request_timeout_s=None)),
         Route("/stream", method="GET", handler=stream),
         Mount("/mounted", Starlette(routes=[StarletteRoute("/stream", stream_of_starlette)])),
+        Route("/waiting", method="GET", handler=waiting),
         Route("/tasks", method="GET", handler=tasks),
         Route("/endings", method="GET", handler=past_endings),
         Route("/resetting", handler=push, name="resetting", limits=Limits(send_timeout_s=0.5)),

@@ -10,6 +10,7 @@ import contextlib
 import select
 import socket
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -49,6 +50,29 @@ def flood(client: socket.socket, piece: bytes) -> int:
         pass
     client.settimeout(10.0)
     return sent
+
+
+SMALL_REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize("target", [b"/waiting", b"/missing"], ids=["behind one that waits", "answered at once"])
+def test_requests_that_are_pipelined_without_end_cost_little(ours: ServerProcess, target: bytes) -> None:
+    with bounded(ours, growth_bytes=8 * MIB), witness(ours, "pipelined requests"), ours.connect() as client:
+        client.sendall(SMALL_REQUEST.replace(b"/ ", target + b" "))
+        flood(client, SMALL_REQUEST)
+
+
+def test_pipelined_requests_of_many_reads_are_all_answered(ours: ServerProcess) -> None:
+    requests = [
+        b"POST /slow/whole HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size)
+        for size in range(2000)
+    ]
+    with ours.connect() as client:
+        sender = threading.Thread(target=client.sendall, args=[b"".join(requests)])
+        sender.start()
+        for size in range(len(requests)):
+            assert read_answer(client).body == b"%d" % size
+        sender.join()
 
 
 @pytest.mark.parametrize("size", [0, 125])

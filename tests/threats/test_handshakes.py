@@ -11,6 +11,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,14 @@ def test_upgrade_without_connection_upgrade_stays_http(server: ServerProcess) ->
 
 
 # Row 12: version, Host, key
+
+
+def test_target_may_be_a_whole_url_whose_host_is_the_host(ours: ServerProcess) -> None:
+    """RFC 6455 §4.2.1, item 1; RFC 9112 §3.2.2."""
+    for origin, status in ((b"http://b", 101), (b"http://localhost", 403)):
+        with ours.connect() as client:
+            client.sendall(handshake(b"http://b/echo", b"Origin: " + origin))
+            assert read_answer(client).status == status
 
 
 @pytest.mark.parametrize("version", [b"0", b"8", b"12", b"14", b"", b"+13", b"013", b"13, 8"])
@@ -185,6 +194,23 @@ def test_second_request_of_a_connection_has_a_deadline_too(short: ServerProcess)
         assert read_answer(client).status == 200
         client.sendall(b"GET / HTT")
         assert read_to_end(client).startswith(b"HTTP/1.1 408")
+
+
+def test_empty_line_does_not_keep_an_idle_connection(tmp_path: Path) -> None:
+    with serving(tmp_path, "tests.server.apps:bare", timeout_keep_alive=1) as process, process.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(client).status == 200
+        client.sendall(b"\r\n")
+        assert is_closed(client)
+
+
+def test_time_of_a_handshake_on_an_old_connection_begins_with_it(short: ServerProcess) -> None:
+    with short.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(client).status == 200
+        time.sleep(0.6)  # longer than a handshake may take
+        client.sendall(handshake(b"/hesitate"))
+        assert read_answer(client).status == 101
 
 
 def test_handshake_that_the_application_never_answers_ends_with_503(short: ServerProcess) -> None:

@@ -66,7 +66,7 @@ def test_client_with_forbidden_characters_gets_400(door: ServerProcess, line: by
 
 
 @pytest.mark.parametrize(
-    "target", [b"/a\0b", b"/a\tb", b"/a\x85b", b"/a b", b"/a\x7fb", b"/a#b", b"http://localhost/echo", b"*", b"echo"]
+    "target", [b"/a\0b", b"/a\tb", b"/a\x85b", b"/a b", b"/a\x7fb", b"/a#b", b"http:///echo", b"*", b"echo"]
 )
 def test_client_with_forbidden_target_gets_400(door: ServerProcess, target: bytes) -> None:
     assert status_of(door, handshake(target)) == 400

@@ -2,6 +2,7 @@
 uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
 
 - The head of a request is bounded in bytes, headers and time, and has one Host (`request_head.py`).
+- Requests that are sent at once are parsed one after the other, as their turn comes (`read_ahead.py`).
 - A body has a deadline, and who still sends when the last answer goes out gets to read it (`pipeline.py`).
 - A body that breaks off or is no body ends its request, answered or not.
 - An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
@@ -27,7 +28,8 @@ from uvicorn.server import ServerState
 from ..types import BODY_CLOCK_EXTENSION
 from .connection import Connection
 from .handshake import Headers, Refused, check_handshake, wants_websocket
-from .pipeline import BODY_HEADERS
+from .plain_request import BODY_HEADERS
+from .read_ahead import SLICE_BYTES
 from .request_head import RequestHead
 from .service import service_of
 
@@ -72,23 +74,60 @@ class HTTPProtocol(RequestHead):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
+        if self._in_body:
+            self._unset_keepalive_if_required()  # the answer was faster than the body
+        if self._waiting:
+            self.flow.hold(data)
+        elif len(data) <= SLICE_BYTES:
+            self._parse(data)
+        else:
+            self._parse_slices(data)
+
+    def _parse_slices(self, data: bytes) -> None:
+        """Parse up to the first request that has to wait for its turn, and keep what is behind it."""
+        rest = memoryview(data)
+        while rest and not self._deaf and self.parser is not None:
+            if self._waiting:
+                self.flow.hold(bytes(rest))
+                return
+            part, rest = rest[:SLICE_BYTES], rest[SLICE_BYTES:]
+            if not self._parse(bytes(part), rest):
+                return
+
+    def _parse(self, data: bytes, behind: bytes | memoryview = b"") -> bool:
+        """
+        Parse bytes that came.
+
+        Args:
+            behind: What came with them, for whoever goes on where they are no HTTP any more.
+
+        Returns:
+            Whether what is behind is HTTP, too.
+        """
         self._moved = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self._upgrading:
-                self._upgrade(data[upgrade.args[0] :])
+                self._upgrade(data[upgrade.args[0] :] + bytes(behind))
             elif self._declining:
-                self._decline(data[upgrade.args[0] :])
+                self._decline(data[upgrade.args[0] :] + bytes(behind))
             else:
                 self._deaf = True  # no other protocol is spoken here; what follows is not HTTP
+            return False
         except httptools.HttpParserError as error:
             if not self._deaf:
                 self._refuse(self._refusal or self._fault_of(error))
+            return False
+        self._watch_head(len(data))
+        return True
+
+    def _go_on(self) -> None:
+        held = self.flow.take()
+        if held:
+            self.data_received(held)
         else:
-            self._watch_head(len(data))
+            self._watch_head(0)
 
     def _fault_of(self, error: httptools.HttpParserError) -> Refused:
         cause = error.__context__
@@ -167,8 +206,10 @@ class HTTPProtocol(RequestHead):
         except Refused as refused:
             self._refuse(refused)
             return
+        left_s = self._head_left_s()
         self._unset_keepalive_if_required()
         self._leave_wheel()
+        self._ignore_client()
         service.connections.discard(self)
         self._drop_parser()
         connection = Connection(
@@ -184,7 +225,7 @@ class HTTPProtocol(RequestHead):
         transport.set_protocol(cast(asyncio.BaseProtocol, connection.transport))
         if rest:
             connection.transport.data_received(rest)
-        connection.start(max(self._deadline - self.loop.time(), 0.0))
+        connection.start(left_s)
 
     def _decline(self, rest: bytes) -> None:
         """

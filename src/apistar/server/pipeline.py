@@ -3,6 +3,7 @@ The plain requests of one HTTP connection: which one runs, whose body is waited 
 
 uvicorn answers requests one after the other, in their order (RFC 9112 §9.3.2). What is added to it:
 
+- Those that wait are few: what comes behind them is parsed when they have had their turn (`read_ahead.py`).
 - A body has a deadline (`plain_request.py`); that of a pipelined request runs from when its turn has come.
 - A request that is refused waits for the answers to those before it, then the connection ends.
 - A client that takes nothing of an answer for `send_timeout_s` is reset, and its handler told.
@@ -15,7 +16,7 @@ with the first plain request. What is asked before that has its value in the cla
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -24,11 +25,9 @@ from ..transports.wheel import Bucket
 from ..transports.write_clock import WriteClock
 from .farewell import Farewell, response_of
 from .handshake import Headers, Refused
-from .plain_request import BodyClock, Cancellable, LastTransport
+from .plain_request import BODY_HEADERS, BodyClock, Cancellable, LastTransport
+from .read_ahead import ReadAhead
 from .service import Service, client_of
-
-BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
-"""A request that has one of them has a body (RFC 9112 §6.3)."""
 
 
 class Pipeline(HttpToolsProtocol):
@@ -62,7 +61,13 @@ class Pipeline(HttpToolsProtocol):
         self.parser = parser
         self.url, self.headers, self.expect_100_continue = url, headers, expect
         HttpToolsProtocol.connection_made(self, transport)
+        self.flow: ReadAhead = ReadAhead(transport)
         self._ready_for_http = True
+
+    @property
+    def _waiting(self) -> bool:
+        """A request waits for its turn."""
+        return self._ready_for_http and bool(self.pipeline)
 
     def pause_writing(self) -> None:
         if self._ready_for_http:
@@ -103,7 +108,10 @@ class Pipeline(HttpToolsProtocol):
         if self._ended:
             self.server_state.total_requests += 1
             return
+        waiting = self._waiting
         super().on_response_complete()
+        if waiting and not self._waiting:
+            self._go_on()
         self._watch_body()
         if self.transport.get_write_buffer_size():
             self._watch_client()
@@ -198,6 +206,10 @@ class Pipeline(HttpToolsProtocol):
             self.flow.resume_reading()
         self._drop_parser()
         Farewell(self.loop, self.transport, answer)
+
+    def _go_on(self) -> None:
+        """The last request that waited has its turn, and what came behind it."""
+        raise NotImplementedError
 
     def on_deadline(self) -> None:
         """The head took too long, or none came; called by the wheel."""

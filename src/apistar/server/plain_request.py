@@ -21,6 +21,8 @@ from ..types import ASGIApp, BytesLike, Event, Send
 from .service import Service
 
 NOT_STARTED: Final = -1.0
+BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
+"""A message that has one of them says where its body ends (RFC 9112 §6.3)."""
 
 
 class Cancellable:
@@ -38,7 +40,11 @@ class Cancellable:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """ASGI's application, with what it returned: uvicorn complains of a value. Its types of ASGI are its own."""
-        send = TurnTaking(self._closing(send) if self._cycle.waiting_for_100_continue else send)
+        if self._cycle.waiting_for_100_continue:
+            send = self._closing(send)
+        if scope["http_version"] == "1.0":
+            send = self._unchunked(send)
+        send = TurnTaking(send)
         running: Awaitable[object] = self._app(scope, receive, send)
         try:
             return await running
@@ -63,6 +69,27 @@ class Cancellable:
             await send(event)
 
         return send_and_close
+
+    def _unchunked(self, send: Send) -> Send:
+        """
+        Send a body of unknown length as it is, up to the end of TCP: HTTP/1.0 knows no chunks (RFC 9112 §6.1).
+
+        uvicorn counts a body down from its length; each piece is made a whole one.
+        """
+        cycle = self._cycle
+        unchunked = False
+
+        async def send_unchunked(event: Event) -> None:
+            nonlocal unchunked
+            if event["type"] == "http.response.start":
+                unchunked = all(name.lower() not in BODY_HEADERS for name, _ in event.get("headers", ()))
+                if unchunked:
+                    cycle.chunked_encoding = False
+            elif unchunked:
+                cycle.expected_content_length = len(event.get("body", b""))
+            await send(event)
+
+        return send_unchunked
 
 
 class BodyClock:

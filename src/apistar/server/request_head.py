@@ -10,13 +10,15 @@ The head of an HTTP request, as httptools gives it piece by piece, and its bound
 
 from __future__ import annotations
 
+import re
 from typing import Final, NoReturn
-
-import httptools
 
 from .handshake import Refused, is_host, too_large
 from .header_names import NAMES
 from .pipeline import Pipeline
+
+_ABSOLUTE: Final = re.compile(rb"[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#@]*)(/[^?#]*)?((?:\?[^#]*)?)", re.IGNORECASE)
+"""RFC 9112 §3.2.2, RFC 3986 §3: scheme, user, host with a port, path, query."""
 
 LINE_BYTES: Final = 4
 """Of a header line besides name and value: colon, space, CR, LF."""
@@ -47,6 +49,7 @@ class RequestHead(Pipeline):
     _hosts = 0
 
     def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
         if self._deaf:
             self._bad("nothing is interpreted behind an upgrade that was declined")
         self.url = b""
@@ -97,9 +100,25 @@ class RequestHead(Pipeline):
             self._bad("a request of HTTP/1.1 has exactly one header 'host'")
         if self.expect_100_continue and self.parser.get_http_version() == "1.0":
             self.expect_100_continue = False  # RFC 9110 §10.1.1
-        if not self.url.startswith((b"/", b"*")) and httptools.parse_url(self.url).path is None:
-            target, question, query = self.url.partition(b"?")
-            self.url = b"%b/%b%b" % (target, question, query)  # RFC 9112 §3.2.2: `http://a` is `/`
+        if not self.url.startswith(b"/"):
+            self._check_target()
+
+    def _check_target(self) -> None:
+        """
+        Take a target that is no path (RFC 9112 §3.2): a whole URL, whose host stands above the header, or `*`.
+
+        Raises:
+            Refused: If it is none of these, or `*` is not for OPTIONS.
+        """
+        if self.url == b"*" and self.parser.get_method() == b"OPTIONS":
+            return
+        found = _ABSOLUTE.fullmatch(self.url)
+        if found is None or not found[1] or not is_host(found[1]):
+            self._bad("the request target is no path, no URL with a host, and not `*` for OPTIONS")
+        host, path, query = found.groups()
+        self.url = (path or b"/") + query
+        self.headers = [header for header in self.headers if header[0] != b"host"]
+        self.headers.append((b"host", host))
 
     def _check_coding(self) -> None:
         """
@@ -127,13 +146,19 @@ class RequestHead(Pipeline):
         self._deadline = self.loop.time() + limit_s
         self.service.wheel.schedule(self, limit_s, self.loop)
 
+    def _head_left_s(self) -> float:
+        """What is left of the time for this head, and for the answer to a handshake: all, where it came in one read."""
+        if self.bucket is None:
+            return self.service.limits.handshake_timeout_s
+        return max(self._deadline - self.loop.time(), 0.0)
+
     def _watch_head(self, size: int) -> None:
         """A head, or the trailers, may not be whole after this read of `size` bytes; httptools keeps part of a line."""
         self._partial_bytes = 0 if self._moved else self._partial_bytes + size
         whole_bytes = self._head_bytes if self._in_head else 0
         if whole_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
             self._refuse(too_large(self.service.limits))
-        elif self._in_head and self.bucket is None:
+        elif self._in_head and self.bucket is None and not self._waiting:
             self._start_clock()
         elif self._in_body:
             self._watch_body()
