@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.docs.reader import Reader
+from tests.integration.serving import serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.requires("chromium")]
 
@@ -84,6 +86,21 @@ def test_refusal_that_nobody_knows_is_said_to_be_unknown(reader: Reader) -> None
     reader.press("Connect")
     reader.until_status("Not opened · the handshake failed, and no browser tells how")
     reader.run("document.cookie = 'apistar-console=; path=/; max-age=0'")
+
+
+def test_handshake_that_takes_long_can_be_given_up(driver: webdriver.Chrome) -> None:
+    with serving("tests.docs.extremes:app") as address:
+        reader = Reader(driver, address)
+        reader.resize(1440)
+        reader.open("waiting")
+        reader.press("Connect")
+        reader.until_status("Connecting")
+        reader.press("Give up")
+        reader.until_status("Given up before it was open")
+        reader.press("Connect again")
+        reader.until_status("Connecting")
+        reader.press("Give up")
+        reader.complaints()  # a browser complains of each
 
 
 def test_key_of_a_security_scheme_is_part_of_the_form(reader: Reader) -> None:
@@ -525,6 +542,15 @@ def test_copy_of_an_answer_is_its_body(reader: Reader) -> None:
     )
     reader.run("[...document.querySelectorAll('.inspector button')].find((one) => one.textContent === 'Copy').click()")
     assert reader.run("return window.copied") == json.dumps({"message": "hello, " + "x" * 500}, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("answer", ["Copied", "Not allowed here"])
+def test_copy_says_whether_the_text_was_copied(reader: Reader, answer: str) -> None:
+    reader.open("welcome")
+    clipboard = "{writeText: async () => {}}" if answer == "Copied" else "undefined"  # as where there is no TLS
+    reader.run(f"Object.defineProperty(navigator, 'clipboard', {{value: {clipboard}}})")
+    reader.find(".snippet:not([hidden]) .copy").click()
+    reader.until(answer, lambda: reader.find(".snippet:not([hidden]) .copy").text == answer)
 
 
 def test_answer_is_never_drawn_as_markup(reader: Reader) -> None:

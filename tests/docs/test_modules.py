@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ import pytest
 from apistar.docs.assets import FOLDER
 from apistar.messages.description import describe
 from tests.docs.application import Draw, Leave, Order, Person, Say
+from tests.docs.extremes import Add, Multiply, Node
 
 pytestmark = [pytest.mark.requires("node")]
 
@@ -60,6 +61,10 @@ VALUES: Final[list[tuple[Any, Any]]] = [
     (list[int | str], [1, None]),
     (int | None, "no"),
 ]
+
+
+Even = Annotated[int, msgspec.Meta(ge=3, multiple_of=2)]
+Negative = Annotated[float, msgspec.Meta(lt=0)]
 
 
 @cache
@@ -127,7 +132,10 @@ def test_page_finds_fault_where_the_server_does() -> None:
 
 def test_samples_are_taken_by_the_server() -> None:
     """What the form begins with can be sent as it is, wherever a schema alone says what fits."""
-    types = [Say, Draw, Leave, Order, Person, dict[str, int], list[int | str], tuple[int, str], bool, None]
+    types = [
+        *(Say, Draw, Leave, Order, Person, dict[str, int], list[int | str], tuple[int, str], bool, None),
+        *(Add, Multiply, Node, Add | None, list[Multiply], Even, Negative),
+    ]
     described = describe(types)
     found = node(
         """
@@ -140,6 +148,21 @@ def test_samples_are_taken_by_the_server() -> None:
     )
     for tp, sample in zip(types, found, strict=True):
         assert taken(tp, sample), (tp, sample)
+
+
+def test_sample_of_a_grammar_is_small() -> None:
+    """Each of thirty types holds two of any of them, but for the last."""
+    rules = {"anyOf": [{"$ref": f"#/components/schemas/T{index}"} for index in range(30)]}
+    pair = {"type": "object", "properties": {"left": rules, "right": rules}, "required": ["left", "right"]}
+    definitions: dict[str, Any] = {f"T{index}": pair for index in range(29)} | {"T29": {"type": "string"}}
+    found = node(
+        """
+        const { Schemas } = await load("schema");
+        give(new Schemas(definitions).sample({ $ref: "#/components/schemas/T0" }));
+        """,
+        definitions=definitions,
+    )
+    assert found == {"left": "", "right": ""}
 
 
 def test_types_read_as_they_were_written() -> None:

@@ -38,7 +38,6 @@ export class Connection extends EventTarget {
     this.target = target;
     this.opened = false;
     this.closing = null;
-    this.#set("connecting", "Connecting …");
     this.record.add({
       direction: "sent",
       kind: "open",
@@ -57,6 +56,7 @@ export class Connection extends EventTarget {
     socket.addEventListener("open", () => this.#opened(socket));
     socket.addEventListener("message", ({ data }) => this.#received(data));
     socket.addEventListener("close", (event) => this.#ended(event));
+    this.#set("connecting", "Connecting …");
   }
 
   send(data) {

@@ -50,6 +50,19 @@ export function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
 
+/** Put a text on the clipboard, and say on the button whether it is there: without TLS browsers have none for a page. */
+export async function copyText(text, pressed) {
+  const label = pressed.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    pressed.textContent = "Copied";
+  } catch {
+    pressed.textContent = "Not allowed here";
+  }
+  announce(pressed.textContent);
+  setTimeout(() => (pressed.textContent = label), 1500);
+}
+
 /** Tabs: one panel of several. @param panels [name, panel] in order */
 export function tabs(label, panels, onchange = () => {}) {
   const list = element("div.tabs", { role: "tablist", "aria-label": label });

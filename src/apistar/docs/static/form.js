@@ -11,11 +11,13 @@ import { button, element, select, unique } from "./element.js";
 
 /** @returns {Control} */
 export function control(schema, schemas, label, onchange) {
-  const context = { schemas, onchange };
+  const context = { schemas, onchange, within: Infinity };
   return made(schema, label, context);
 }
 
 function made(schema, label, context) {
+  const depth = context.schemas.depth(schema);
+  if (depth === Infinity) return anyControl(label, context); // no form ends that shows such a type
   const rules = context.schemas.resolve(schema);
   const branches = context.schemas.branches(rules);
   if (branches) return unionControl(branches, label, context);
@@ -27,7 +29,7 @@ function made(schema, label, context) {
   if (rules.type === "null") return { element: element("p.constant", {}, "null"), read: () => null, write: () => {} };
   if (rules.type === "array")
     return rules.prefixItems ? tupleControl(rules, label, context) : listControl(rules, label, context);
-  if (rules.properties) return objectControl(rules, label, context);
+  if (rules.properties) return objectControl(rules, label, { ...context, within: depth });
   if (rules.type === "object") return mapControl(rules, label, context);
   return anyControl(label, context);
 }
@@ -157,7 +159,7 @@ function objectControl(rules, label, context) {
       group.append(optional(member, context));
     }
     // Required members begin with a value that fits, as far as one can be known.
-    member.control?.write(context.schemas.sample(member.schema));
+    member.control?.write(context.schemas.sample(member.schema, context.within));
   }
   return {
     element: group,
@@ -350,12 +352,7 @@ function unionControl(branches, label, context) {
     },
     { "aria-label": `Type of ${label || "the value"}` },
   );
-  show(
-    Math.max(
-      0,
-      branches.findIndex((branch) => schemas.resolve(branch).type !== "null"),
-    ),
-  );
+  show(schemas.beginning(branches, context.within));
   return {
     element: element("div.union", {}, field(label, choice), place),
     read: () => inner.read(),

@@ -1,6 +1,6 @@
 // One entry, whole: JSON folded, text as it came, bytes in hexadecimal.
 
-import { button, element, tabs } from "./element.js";
+import { button, copyText, element, tabs } from "./element.js";
 import { visible } from "./marks.js";
 import { clockText, countText, gapText, sizeText, timeText } from "./measure.js";
 import { faults } from "./validation.js";
@@ -29,6 +29,7 @@ export class Inspector {
       entry.gap === null ? "" : gapText(entry.gap),
       clockText(entry.epoch),
     ];
+    const copy = button("Copy", () => copyText(entry.whole?.() ?? asText(entry.data), copy), { class: "quiet" });
     const carried = entry.kind === "text" || entry.kind === "binary";
     const head = element(
       "div.inspector-head",
@@ -40,7 +41,7 @@ export class Inspector {
         carried && this.actions.again
           ? button("Compose again", () => this.actions.again(entry), { class: "quiet" })
           : null,
-        button("Copy", () => navigator.clipboard?.writeText(entry.whole?.() ?? asText(entry.data)), { class: "quiet" }),
+        copy,
         button("×", () => this.actions.close(), { class: "quiet", "aria-label": "Close the message" }),
       ),
     );

@@ -26,7 +26,7 @@ export class Panel {
     this.log.ondraw = () => this.#summarize();
     this.lamp = element("span.lamp", { "aria-hidden": "true" });
     this.status = element("p.status", { role: "status" }, "");
-    this.title = element("h3", { id: unique("panel") }, this.name);
+    this.title = element("h2", { id: unique("panel") }, this.name);
     this.summary = element("p.summary");
     this.tools = element("div.tools", {}, this.#filters(), this.#buttons());
     this.head = element("div.panel-head", {}, this.lamp, this.title, this.status);

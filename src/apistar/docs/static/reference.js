@@ -304,7 +304,9 @@ export function overview(api) {
               badge(operation),
               element("span.path", {}, pathText(operation.path)),
             ),
-            element("span.summary", {}, inline(operation.documentation.summary)),
+            operation.documentation.summary
+              ? element("span.summary", {}, inline(operation.documentation.summary))
+              : null,
           ),
         ),
       ),

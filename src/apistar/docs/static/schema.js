@@ -34,6 +34,9 @@ const EXAMPLES = {
 export class Schemas {
   constructor(definitions) {
     this.definitions = definitions;
+    this.depths = new Map();
+    this.#measure(false);
+    this.#measure(true);
   }
 
   /** The name of the definition that a schema refers to, or null. */
@@ -138,34 +141,67 @@ export class Schemas {
     return said;
   }
 
-  /** A value that fits, as small as can be. */
-  sample(schema, depth = 0) {
+  /**
+   * How many values stand in each other in the smallest one that fits: 0 in a text or an empty list, Infinity where a
+   * type cannot be without itself. `None` counts only where there is nothing else.
+   */
+  depth(schema, nullable = true) {
+    const name = this.nameOf(schema);
+    if (name !== null) return this.depths.get(name) ?? Infinity;
+    const found = schema ?? {};
+    if (isGiven(found)) return 0;
+    const branches = this.branches(found);
+    if (branches) {
+      const [some, none] = split(branches, this);
+      const least = Math.min(Infinity, ...some.map((branch) => this.depth(branch, nullable)));
+      return none && nullable && least === Infinity ? 0 : least;
+    }
+    const parts = partsOf(found).map((part) => this.depth(part, nullable));
+    return parts.length ? 1 + Math.max(...parts) : 0;
+  }
+
+  /** The depths of all definitions, from those that need no other. */
+  #measure(nullable) {
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const [name, definition] of Object.entries(this.definitions)) {
+        const depth = this.depths.has(name) ? Infinity : this.depth(definition, nullable);
+        if (depth !== Infinity) {
+          this.depths.set(name, depth);
+          changed = true;
+        }
+      }
+    }
+  }
+
+  /** The index of the branch that a value begins with: the flattest, or `None` where each holds what it stands in. */
+  beginning(branches, within = Infinity) {
+    const [some, none] = split(branches, this);
+    const depths = some.map((branch) => this.depth(branch));
+    const least = Math.min(...depths);
+    return branches.indexOf(none && !(least < within) ? none : some[depths.indexOf(least)]);
+  }
+
+  /** A value that fits, as small as can be; @param within the depth of what it is a part of. */
+  sample(schema, within = Infinity) {
+    const depth = this.depth(schema);
+    if (depth === Infinity) return null;
     const found = this.resolve(schema);
     if (found.examples?.length) return structuredClone(found.examples[0]);
     if (found.default !== undefined && found.default !== null) return structuredClone(found.default);
     if ("const" in found) return found.const;
     if (found.enum) return found.enum[0];
     const branches = this.branches(found);
-    if (branches) {
-      const plain = branches.filter((branch) => this.resolve(branch).type !== "null");
-      return this.sample(depth > 6 ? branches[branches.length - 1] : (plain[0] ?? branches[0]), depth + 1);
-    }
+    if (branches) return this.sample(branches[this.beginning(branches, within)], within);
     switch (found.type) {
       case "object":
         return this.#sampleObject(found, depth);
       case "array":
-        if (found.prefixItems) return found.prefixItems.map((item) => this.sample(item, depth + 1));
-        return Array.from({ length: depth > 6 ? 0 : (found.minItems ?? 0) }, () => this.sample(found.items, depth + 1));
+        if (found.prefixItems) return found.prefixItems.map((item) => this.sample(item, depth));
+        return Array.from({ length: found.minItems ?? 0 }, () => this.sample(found.items, depth));
       case "integer":
-        return (
-          found.minimum ??
-          (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0))
-        );
       case "number":
-        return (
-          found.minimum ??
-          (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : Math.min(0, found.maximum ?? 0))
-        );
+        return sampleNumber(found);
       case "boolean":
         return false;
       case "null":
@@ -181,10 +217,32 @@ export class Schemas {
     const value = {};
     const required = new Set(schema.required ?? []);
     for (const [name, field] of Object.entries(schema.properties ?? {})) {
-      if (required.has(name) || "const" in this.resolve(field)) value[name] = this.sample(field, depth + 1);
+      if (required.has(name) || "const" in this.resolve(field)) value[name] = this.sample(field, depth);
     }
     return value;
   }
+}
+
+function sampleNumber({ minimum, exclusiveMinimum, maximum = 0, exclusiveMaximum = 1, multipleOf }) {
+  const least = minimum ?? (exclusiveMinimum === undefined ? undefined : exclusiveMinimum + 1);
+  if (least === undefined) return Math.min(0, maximum, exclusiveMaximum - 1);
+  return multipleOf ? Math.ceil(least / multipleOf) * multipleOf : least;
+}
+
+/** Whether a schema says itself which value to begin with. */
+const isGiven = ({ examples, default: value, enum: values, ...rest }) =>
+  Boolean(examples?.length || (value !== undefined && value !== null) || values) || "const" in rest;
+
+/** Branches that are something, and the one that is nothing. */
+function split(branches, schemas) {
+  const isNull = (branch) => schemas.resolve(branch).type === "null";
+  return [branches.filter((branch) => !isNull(branch)), branches.find(isNull)];
+}
+
+/** What a value cannot be without. */
+function partsOf({ properties, required = [], prefixItems, minItems, items }) {
+  if (properties) return required.filter((name) => Object.hasOwn(properties, name)).map((name) => properties[name]);
+  return prefixItems ?? (minItems && items ? [items] : []);
 }
 
 const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;

@@ -1,6 +1,6 @@
 // Ready code for one operation, with what the form holds: every value is quoted for the language that it stands in.
 
-import { button, element, tabs } from "./element.js";
+import { button, copyText, element, tabs } from "./element.js";
 import { typed } from "./socket.js";
 
 /** What a snippet is written from. */
@@ -176,11 +176,7 @@ export class Snippets {
         const code = element("code");
         const copy = button(
           "Copy",
-          async () => {
-            await navigator.clipboard?.writeText(code.textContent);
-            copy.textContent = "Copied";
-            setTimeout(() => (copy.textContent = "Copy"), 1500);
-          },
+          () => copyText(code.textContent, copy),
           { class: "quiet copy" },
         );
         return {
@@ -189,7 +185,7 @@ export class Snippets {
           panel: element(
             "div.snippet",
             {},
-            element("pre", { tabindex: "0", "aria-label": `${name} snippet` }, code),
+            element("pre", { tabindex: "0", role: "group", "aria-label": `${name} snippet` }, code),
             copy,
           ),
         };

@@ -95,7 +95,8 @@ export class SocketPanel extends Panel {
 
   #connect(event) {
     event?.preventDefault();
-    if (!this.connection.idle || this.fields.check()) return;
+    if (!this.connection.idle) return this.connection.state === "connecting" && this.connection.close();
+    if (this.fields.check()) return;
     this.connection.connect(this.fields.target, this.fields.subprotocolList);
   }
 
@@ -116,12 +117,13 @@ export class SocketPanel extends Panel {
   #changed() {
     const { state, words, fault, open, idle } = this.connection;
     if (state === "open") this.form.open = false;
-    this.connectButton.disabled = !idle;
+    const waiting = !idle && state === "connecting";
+    this.connectButton.disabled = !idle && !waiting;
     this.closeButton.disabled = idle || state === "closing";
     this.sending.hidden = idle;
     this.composer.packed = this.connection.subprotocol === "msgpack";
     this.composer.setOpen(open);
-    if (state !== "idle") this.connectButton.textContent = "Connect again";
+    if (state !== "idle") this.connectButton.textContent = waiting ? "Give up" : "Connect again";
     this.#offer();
     if (idle) this.replay.stop();
     this.setState(state, words, fault);
