@@ -515,6 +515,31 @@ def test_static_files_stay_in_their_folder(tmp_path: Path, path: str) -> None:
         assert answer.content != b"secret"
 
 
+@pytest.mark.parametrize(
+    ("method", "wanted", "status", "length", "body"),
+    [
+        ("GET", "bytes=2-3", 206, "2", "23"),
+        ("HEAD", "bytes=2-3", 200, "10", ""),
+        ("GET", "lines=2-3", 200, "10", "0123456789"),
+        ("GET", "Bytes=2-3", 206, "2", "23"),
+        ("GET", "bytes=10-", 416, "0", ""),
+    ],
+)
+@pytest.mark.parametrize("url", ["/static/a.txt", "/file"])
+def test_range_is_of_bytes_and_for_get_alone(
+    tmp_path: Path, url: str, method: str, wanted: str, status: int, length: str, body: str
+) -> None:
+    """RFC 9110 §14.2."""
+    (tmp_path / "a.txt").write_text("0123456789")
+
+    def file() -> http.FileResponse:
+        return http.FileResponse(tmp_path / "a.txt")
+
+    with TestClient(ASyncApp([Route("/file", "GET", file)], static_dir=tmp_path)) as client:
+        answer = client.request(method, url, headers={"Range": wanted})
+        assert (answer.status_code, answer.headers["content-length"], answer.text) == (status, length, body)
+
+
 @pytest.mark.parametrize("option", ["static_dir", "template_dir"])
 def test_missing_folder_is_refused_at_start_up(tmp_path: Path, option: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{option} '.*nothing' is no folder; a relative one is below /"):

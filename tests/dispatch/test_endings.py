@@ -18,6 +18,7 @@ from apistar.exceptions import (
     Forbidden,
     HTTPException,
     InvalidMessage,
+    UsageError,
     WebSocketDisconnect,
     WebSocketNotConnected,
     WebSocketProtocolError,
@@ -134,6 +135,20 @@ def test_reject_sends_status_headers_and_body() -> None:
     denied = denial_of(handler)
     assert (denied.status_code, denied.json()) == (401, {"error": "who are you"})
     assert denied.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("status", [101, 199, 600, 1000])
+def test_reject_takes_the_status_of_an_answer_alone(status: int) -> None:
+    says: list[str] = []
+
+    async def handler(ws: WebSocket) -> None:
+        try:
+            await ws.reject(status)
+        except UsageError as error:
+            says.append(str(error))
+
+    assert denial_of(handler).status_code == 403
+    assert says == [f"status {status} is no answer to a handshake; use 200 to 599, such as 403"]
 
 
 @pytest.mark.parametrize("connects", [True, False])

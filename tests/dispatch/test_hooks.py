@@ -44,6 +44,18 @@ def test_hooks_run_in_order_and_back_with_one_instance_per_request() -> None:
             log.clear()
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_hook_may_say_that_there_is_no_content(status: int) -> None:
+    class NoContent:
+        def on_response(self, response: http.Response) -> None:
+            response.status_code = status
+
+    with TestClient(ASyncApp([Route("/", "GET", lambda: "content")], event_hooks=[NoContent])) as client:
+        answer = client.get("/")
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert "content-length" not in answer.headers  # uvicorn takes a body that is shorter for a fault
+
+
 def test_on_error_runs_in_reverse_for_an_exception_that_nobody_handled() -> None:
     log: list[str] = []
 

@@ -385,12 +385,21 @@ def test_value_of_another_type_is_a_fault_of_the_handler(value: Any, says: str) 
         client_of(answer).get("/")
 
 
-@pytest.mark.parametrize("value", [7, "\ud800"])
-def test_text_that_is_none_is_a_fault_of_the_handler(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"data": 7}, "value of type int: the data of this stream is str"),
+        *(
+            ({name: "\ud800"}, "cannot encode a text: surrogates not allowed")
+            for name in ("data", "id", "event", "comment")
+        ),
+    ],
+)
+def test_text_that_is_none_is_a_fault_of_the_handler(fields: dict[str, Any], says: str) -> None:
     async def answer() -> AsyncIterator[ServerSentEvent[str]]:
-        yield ServerSentEvent(value)
+        yield ServerSentEvent(**fields)
 
-    with pytest.raises(EncodeError):
+    with pytest.raises(EncodeError, match=says):
         client_of(answer).get("/")
 
 

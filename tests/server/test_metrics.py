@@ -220,3 +220,8 @@ def test_names_and_units_are_prometheus_own(measured: ServerProcess) -> None:
         elif family.type == "gauge":
             assert not name.endswith("_total")
     assert httpx.head(f"http://127.0.0.1:{measured.port}/metrics").text == ""
+
+
+def test_page_is_for_get_and_the_application_has_the_other_methods(measured: ServerProcess) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{measured.port}/metrics", content=b"mine")
+    assert "apistar_" not in answer.text

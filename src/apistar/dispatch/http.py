@@ -51,8 +51,11 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         response = await _respond(operation, exchange, resolution, refusal)
         if isinstance(exchange.receive, TimedReceive):
             exchange.receive.answered = True
-        bodiless = exchange.scope["method"] == "HEAD" or response.status_code in BODILESS
-        send = _without_body(exchange.send) if bodiless else exchange.send
+        send = exchange.send
+        if response.status_code in BODILESS:
+            send = _without_length(_without_body(send))
+        elif exchange.scope["method"] == "HEAD":
+            send = _without_body(send)
         if not hasattr(response, "body"):  # it comes in pieces
             send = taking_turns(exchange.scope, send)
         await response(exchange.scope, exchange.receive, send)
@@ -157,3 +160,15 @@ def _without_body(send: Send) -> Send:
         await send(event)
 
     return send_headers
+
+
+def _without_length(send: Send) -> Send:
+    """A hook may set the status after the body: a 204 has no length (RFC 9110 §8.6), and uvicorn counts a 304's."""
+
+    async def send_unmeasured(event: Event) -> None:
+        if event["type"] == "http.response.start":
+            headers = [header for header in event.get("headers", ()) if header[0].lower() != b"content-length"]
+            event = {**event, "headers": headers}
+        await send(event)
+
+    return send_unmeasured

@@ -9,7 +9,7 @@ Responses, and what a handler's return value becomes.
 | `bytes` | 200, `application/octet-stream` |
 | anything else that msgspec encodes: `dict`, `list`, Struct, dataclass, attrs, pydantic | 200, `application/json` |
 
-Starlette's responses are used as they are; `JSONResponse` encodes with msgspec.
+Starlette's responses are used as they are, but for two: `JSONResponse` encodes with msgspec, and see `files.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from ..exceptions import HTTPException, UsageError
 from ..messages.json import JSON
 from ..types import Scope
+from .files import FileResponse
 
 _encode: Final = JSON.writer()
 

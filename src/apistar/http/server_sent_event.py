@@ -98,7 +98,7 @@ def event_encoder(data: object) -> Callable[[Event], bytes]:
     Raises:
         UnsupportedType: If JSON cannot carry that type.
     """
-    encode_data = _text if strip(data) is str else JSON.encoder(data)
+    text_of = _text if strip(data) is str else _json(JSON.encoder(data))
 
     def encode(event: Event) -> bytes:
         if not isinstance(event, ServerSentEvent):
@@ -109,8 +109,12 @@ def event_encoder(data: object) -> Callable[[Event], bytes]:
         if event.retry_ms is not None:
             fields.append(("retry", str(event.retry_ms)))
         if event.data is not msgspec.UNSET:
-            fields.append(("data", encode_data(event.data).decode()))
-        return "".join(_field(name, value) for name, value in fields if value is not None).encode() + b"\n"
+            fields.append(("data", text_of(event.data)))
+        lines = "".join(_field(name, value) for name, value in fields if value is not None)
+        try:
+            return lines.encode() + b"\n"
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"cannot encode a text: {error.reason}") from None
 
     return encode
 
@@ -119,10 +123,11 @@ def _field(name: str, value: str) -> str:
     return "".join(f"{name}: {line}\n" for line in _LINE.split(value))
 
 
-def _text(value: object) -> bytes:
+def _json(encode: Callable[[Any], bytes]) -> Callable[[Any], str]:
+    return lambda value: encode(value).decode()
+
+
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise EncodeError(f"cannot send a value of type {spell(type(value))}: the data of this stream is str")
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise EncodeError(f"cannot encode a text: {error.reason}") from None
+    return value

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 from ..exceptions import ConfigurationError
-from ..types import ASGIApp
+from ..types import ASGIApp, Receive, Scope, Send
+from .files import without_other_ranges
 
 
 def static_files(directory: str | os.PathLike[str]) -> ASGIApp:
@@ -20,8 +21,13 @@ def static_files(directory: str | os.PathLike[str]) -> ASGIApp:
     from starlette.staticfiles import StaticFiles  # by those alone who have static files
 
     try:
-        return StaticFiles(directory=directory)
+        files = StaticFiles(directory=directory)
     except RuntimeError:
         raise ConfigurationError(
             f"static_dir {str(directory)!r} is no folder; a relative one is below {os.getcwd()}"
         ) from None
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await files(without_other_ranges(scope), receive, send)
+
+    return serve

@@ -158,14 +158,18 @@ def measured(app: Any, access: MetricsAccess) -> tuple[Any, Observer]:
 
 
 class MetricsPage(Layer):
-    """Answers `GET /metrics`, and leaves everything else to the application, with its own `receive` and `send`."""
+    """Answers `GET /metrics` (and HEAD), and leaves the rest to the application, with its own `receive` and `send`."""
 
     def __init__(self, app: ASGIApp, access: MetricsAccess) -> None:
         super().__init__(app)
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != scope["root_path"] + PATH:
+        if (
+            scope["type"] != "http"
+            or scope["path"] != scope["root_path"] + PATH
+            or scope["method"] not in ("GET", "HEAD")
+        ):
             await self.app(scope, receive, send)
             return
         status, content_type, page = 403, b"text/plain; charset=utf-8", REFUSAL

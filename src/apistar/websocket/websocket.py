@@ -168,14 +168,16 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         Refuse the handshake with an HTTP response; a bare 403 where the server cannot send one.
 
         Args:
-            status: 300 to 599.
+            status: 200 to 599.
             body: Text, bytes, or a mapping that is sent as JSON.
 
         Raises:
-            UsageError: If the handshake was answered before.
+            UsageError: If the handshake was answered before, or the status is no answer; the handshake is still open.
         """
         if self._state is not CONNECTING:
             raise self._not_connecting("reject")
+        if not 200 <= status < 600:  # RFC 9110 §15.2: a 1xx is no final response, and 101 would accept
+            raise UsageError(f"status {status} is no answer to a handshake; use 200 to 599, such as 403")
         raw = list(raw_headers(headers))
         content, kind = encoded_body(body)
         names = {name for name, _ in raw}
