@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from apistar.limits import Limits
 from apistar.observer import Observer
 from apistar.transports.asgi import ASGITransport
-from apistar.transports.transport import Ending, Transport
+from apistar.transports.transport import Capability, Ending, Transport
 from apistar.types import Receive, Scope, Send
 from tests.contracts.servers import Serving, granian, hypercorn, uvicorn_with
 from tests.transports import wire
@@ -52,10 +52,12 @@ class Carrier(Protocol):
     A server.
 
     Attributes:
+        capabilities: Those of its transports; tests of the others leave the server out.
         lacks: What ASGI asks for and this server does not do; tests of it leave the server out.
     """
 
     name: str
+    capabilities: Capability
     lacks: frozenset[str]
 
     def pair(
@@ -73,6 +75,7 @@ class NativeCarrier:
     """Our transport on TCP, without the HTTP side."""
 
     name = "native"
+    capabilities = ~Capability.NONE
     lacks: frozenset[str] = frozenset()
 
     @contextlib.asynccontextmanager
@@ -93,6 +96,7 @@ class ASGICarrier:
 
     def __init__(self, name: str, serving: Serving, *lacks: str) -> None:
         self.name = name
+        self.capabilities = Capability.DENIAL_RESPONSE
         self.lacks = frozenset(lacks)
         self._serving = serving
 

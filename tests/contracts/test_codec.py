@@ -403,7 +403,7 @@ def test_codec_decodes_one_mebibyte_in_a_moment(codec: Codec) -> None:
         (Tree, Tree("a", [Tree(cast("str", 1))])),
         (Point, Point(1, cast("int", "2"))),
         (Seat, Seat("a", cast("int", None))),
-        (Order, Order(UUID(int=0), cast("Decimal", []), datetime.now(), {})),
+        (Order, Order(UUID(int=0), cast("Decimal", []), datetime(2026, 1, 2), {})),
         (Span, Span(cast("date", "soon"), timedelta(1))),
         (list[Tree], [Tree(cast("str", 1))]),
     ],

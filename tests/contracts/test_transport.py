@@ -31,20 +31,24 @@ def carrier(request: pytest.FixtureRequest) -> Carrier:
     return chosen
 
 
-def needs(pair: Pair, capability: Capability) -> None:
-    if capability not in pair.transport.capabilities:
-        pytest.skip(f"this server has no {capability.name}")
-
-
-def wants(carrier: Carrier, what: str) -> None:
-    if what in carrier.lacks:
-        pytest.skip(f"{carrier.name} has not {what}")
+def over(able: Callable[[Carrier], bool]) -> pytest.MarkDecorator:
+    """Leave out the servers that cannot do what a test is about."""
+    found = [carrier for carrier in CARRIERS if able(carrier)]
+    return pytest.mark.parametrize("carrier", found, ids=lambda carrier: carrier.name)
 
 
 async def receive(pair: Pair) -> str | bytes:
     async with asyncio.timeout(TIME_LIMIT_S):
         message: str | bytes = await pair.transport.receive()
     return message
+
+
+# Capabilities
+
+
+async def test_transport_has_the_capabilities_that_are_written_of_its_server(carrier: Carrier) -> None:
+    async with carrier.pair() as pair:
+        assert pair.transport.capabilities == carrier.capabilities
 
 
 # The handshake
@@ -106,8 +110,8 @@ async def test_reader_that_waits_is_woken_by_a_message(carrier: Carrier) -> None
         assert await reader == "now"
 
 
+@over(lambda carrier: CANCELLING not in carrier.lacks)
 async def test_reader_that_is_cancelled_loses_nothing(carrier: Carrier) -> None:
-    wants(carrier, CANCELLING)
     async with carrier.pair() as pair:
         await pair.accept()
         reader = asyncio.ensure_future(receive(pair))
@@ -119,8 +123,8 @@ async def test_reader_that_is_cancelled_loses_nothing(carrier: Carrier) -> None:
         assert await receive(pair) == "still here"
 
 
+@over(lambda carrier: CANCELLING not in carrier.lacks)
 async def test_reader_that_is_cancelled_while_a_message_comes_loses_nothing(carrier: Carrier) -> None:
-    wants(carrier, CANCELLING)
     async with carrier.pair() as pair:
         await pair.accept()
         for number in range(20):
@@ -137,8 +141,8 @@ async def test_reader_that_is_cancelled_while_a_message_comes_loses_nothing(carr
             assert message == str(number)
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_reader_gets_messages_that_came_before_the_end_and_then_the_ending_every_time(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(CLOSE, b"\x0f\xa0bye"))
@@ -151,8 +155,8 @@ async def test_reader_gets_messages_that_came_before_the_end_and_then_the_ending
                 pair.transport.receive_nowait()
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_reader_that_waits_is_woken_by_the_end(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     async with carrier.pair(Limits(close_timeout_s=0.2)) as pair:
         await pair.accept()
         reader = asyncio.ensure_future(receive(pair))
@@ -219,8 +223,8 @@ async def test_messages_of_several_tasks_leave_in_call_order(carrier: Carrier) -
         assert [await pair.client.read_frame() for _ in range(50)] == [(BINARY, b"%d" % n) for n in range(50)]
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_sender_after_the_end_gets_the_ending(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE, b"\x03\xe9"))
@@ -251,9 +255,9 @@ async def fill(pair: Pair, size_bytes: int = 100_000) -> int:
     raise AssertionError("the outbox never filled")
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_sender_that_does_not_wait_is_told_of_a_full_outbox(carrier: Carrier) -> None:
     async with carrier.pair(Limits(outbox_bytes=500_000)) as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         taken = await fill(pair)
         assert 0 < pair.transport.waiting_bytes <= 500_000
@@ -265,9 +269,9 @@ async def test_sender_that_does_not_wait_is_told_of_a_full_outbox(carrier: Carri
         await until(lambda: pair.transport.waiting_bytes == 0, "the outbox is empty")
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_senders_that_wait_are_served_in_order_and_a_cancelled_one_queued_nothing(carrier: Carrier) -> None:
     async with carrier.pair(Limits(outbox_bytes=500_000)) as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         taken = await fill(pair)
 
@@ -291,9 +295,9 @@ async def test_senders_that_wait_are_served_in_order_and_a_cancelled_one_queued_
         assert await pair.client.read_frame() == (BINARY, b"last")
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_sender_that_waits_is_released_by_the_end(carrier: Carrier) -> None:
     async with carrier.pair(Limits(outbox_bytes=500_000)) as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         await fill(pair)
         waiting = pair.transport.send(bytes(400_000), False)
@@ -306,9 +310,9 @@ async def test_sender_that_waits_is_released_by_the_end(carrier: Carrier) -> Non
                 await sender
 
 
+@over(lambda carrier: (Capability.ABORT | Capability.WRITE_PRESSURE) in carrier.capabilities)
 async def test_client_that_never_reads_is_reset_after_send_timeout_s(carrier: Carrier) -> None:
     async with carrier.pair(Limits(outbox_bytes=500_000, send_timeout_s=0.2)) as pair:
-        needs(pair, Capability.ABORT | Capability.WRITE_PRESSURE)
         await pair.accept()
         # Not `fill()`: TCP may still take something after that, and who does not try again is not in its way.
         with pytest.raises(WebSocketDisconnect):
@@ -350,11 +354,11 @@ async def test_prepared_messages_arrive_in_order_between_others(carrier: Carrier
             ]
 
 
+@over(lambda carrier: Capability.COMPRESSION in carrier.capabilities)
 async def test_prepared_messages_are_compressed_for_each_connection(carrier: Carrier) -> None:
     offer = b"Sec-WebSocket-Extensions: permessage-deflate"
     text = b"a word, and a word, " * 20
     async with carrier.pair(Limits(compression=True), None, offer) as pair, carrier.pair() as plain:
-        needs(pair, Capability.COMPRESSION)
         await pair.accept()
         await plain.accept()
         prepared = Prepared([(text, True), (text, True)])
@@ -369,9 +373,9 @@ async def test_prepared_messages_are_compressed_for_each_connection(carrier: Car
             assert inflate.decompress(payload + b"\x00\x00\xff\xff") == text
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_prepared_messages_are_refused_while_something_waits_and_its_end_is_told_once(carrier: Carrier) -> None:
     async with carrier.pair(Limits(outbox_bytes=500_000)) as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         taken = await fill(pair)
         calls: list[str] = []
@@ -409,8 +413,8 @@ async def test_connection_that_is_writable_says_so_at_once_and_after_the_end_nev
 # Ending
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_peer_that_closes_is_the_one_who_ended_it(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE, b"\x0b\xb8why not"))
@@ -420,8 +424,8 @@ async def test_peer_that_closes_is_the_one_who_ended_it(carrier: Carrier) -> Non
         assert pair.endings == [Ending(3000, "why not", Initiator.PEER)]
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_peer_that_closes_without_a_code_ends_with_1005(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         pair.client.send(frame(CLOSE))
@@ -429,8 +433,8 @@ async def test_peer_that_closes_without_a_code_ends_with_1005(carrier: Carrier) 
 
 
 @pytest.mark.parametrize("leave", [lambda pair: pair.client.vanish(), lambda pair: pair.client.writer.close()])
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_peer_that_leaves_without_a_close_ends_with_1006(carrier: Carrier, leave: Callable[[Pair], None]) -> None:
-    wants(carrier, CODES)
     async with carrier.pair() as pair:
         await pair.accept()
         leave(pair)
@@ -454,9 +458,9 @@ async def test_transport_that_closes_says_code_and_reason_and_ends_once(carrier:
         await pair.client.read_eof()
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_transport_that_closes_sends_what_was_taken_before(carrier: Carrier) -> None:
     async with carrier.pair() as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         taken = await fill(pair)
         closing = asyncio.ensure_future(pair.transport.close(1000, ""))
@@ -487,8 +491,8 @@ async def test_everybody_who_waits_for_the_end_is_told(carrier: Carrier) -> None
         await asyncio.wait_for(pair.transport.wait_closed(), TIME_LIMIT_S)
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_transport_keeps_nothing_after_the_end(carrier: Carrier) -> None:
-    wants(carrier, CODES)
 
     class Application:
         def on_end(self, ending: Ending) -> None:
@@ -535,8 +539,8 @@ class Recorder(Observer):
         self.events.append(("refused", route, status))
 
 
+@over(lambda carrier: CODES not in carrier.lacks)
 async def test_observer_sees_a_connection_from_its_handshake_to_its_end(carrier: Carrier) -> None:
-    wants(carrier, CODES)
     recorder = Recorder()
     async with carrier.pair(None, recorder) as pair:
         await pair.accept()
@@ -573,10 +577,10 @@ async def test_observer_sees_a_refusal(carrier: Carrier) -> None:
         assert recorder.events == [("refused", "/", 403)]
 
 
+@over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
 async def test_observer_sees_what_is_dropped(carrier: Carrier) -> None:
     recorder = Recorder()
     async with carrier.pair(Limits(outbox_bytes=500_000), recorder) as pair:
-        needs(pair, Capability.WRITE_PRESSURE)
         await pair.accept()
         await fill(pair)
         assert recorder.events[-1] == ("dropped", "/", 1)

@@ -78,7 +78,7 @@ HTML = "text/html; charset=utf-8"
         (Order | http.Response, Order(1), 200, JSON, '{"id":1,"note":""}'),
         (http.Response, http.JSONResponse({"a": 1}), 200, JSON, '{"a":1}'),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if isinstance(value, http.Response) else repr(value),
 )
 def test_handler_returns_what_it_announced(annotation: Any, value: Any, status: int, kind: str, text: str) -> None:
     assert answer(annotation, value) == (status, kind, text)
