@@ -11,6 +11,7 @@ import pytest
 from apistar.exceptions import WebSocketDisconnect
 from apistar.limits import Limits
 from apistar.transports.native import EARLY_BYTES
+from apistar.transports.transport import HeaderList
 from tests.transports.test_limits import fill_tcp
 from tests.transports.wire import TIME_LIMIT_S, close_frame, echo, frame, pair, serving, until, upgrade_request
 
@@ -151,3 +152,20 @@ async def test_what_a_client_left_unfinished_is_never_part_of_anothers_message(l
         client = await server.open()
         client.send(frame(0x82, b"hello") + frame(0x81, b"again"))
         assert [await client.read_frame() for _ in range(2)] == [(0x82, b"hello"), (0x81, b"again")]
+
+
+@pytest.mark.parametrize(("headers", "writes"), [((), 2), (((b"content-length", b"4"),), 1)], ids=["chunked", "length"])
+async def test_refusal_whose_client_leaves_as_soon_as_it_is_whole_was_sent(headers: HeaderList, writes: int) -> None:
+    async with serving() as server:
+        await server.client()
+        native, owner = await server.arrivals.get()
+        denial = native.deny(404, headers)
+        sending = asyncio.create_task(denial.send(b"gone", more=False))
+        for _ in range(writes):
+            await asyncio.sleep(0)
+        native.connection_lost(None)
+        async with asyncio.timeout(TIME_LIMIT_S):
+            await sending
+        assert owner.released == 1
+        with pytest.raises(WebSocketDisconnect):
+            await denial.send(b"", more=False)

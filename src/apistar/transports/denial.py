@@ -87,6 +87,7 @@ class Denial(asyncio.Protocol):
             UsageError: If the pieces are longer or shorter than the length that was announced.
             WebSocketDisconnect: If the connection is over.
         """
+        self._check()
         chunked = self._left_bytes is None and not self._bodiless
         if self._left_bytes is not None:
             self._left_bytes -= len(piece)
@@ -101,10 +102,12 @@ class Denial(asyncio.Protocol):
             rest = rest[SLICE_BYTES:]
             await self._write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
         if not more:
-            await self._write(b"0\r\n\r\n" if chunked else b"")
-            self._check()
-            self.ended()
-            self._connection.denied()
+            if chunked:
+                await self._write(b"0\r\n\r\n")
+            # A client that has read it all may be gone by now; it was refused all the same.
+            if self._connection.ending is None:
+                self.ended()
+                self._connection.denied()
 
     async def _write(self, data: bytes) -> None:
         self._check()
