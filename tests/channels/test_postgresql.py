@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 
 import pytest
 
 from apistar.channels import Broker, History, Position
-from apistar.channels.postgresql_schema import PART_BYTES, channel_of
+from apistar.channels.postgresql_schema import PART_BYTES, TIDY_ROWS, VERSION, channel_of, definition
 from apistar.channels.postgresql_url import Address
 from apistar.exceptions import BrokerUnavailable, ConfigurationError
 from tests.channels.postgresql_server import PostgreSQLServer, shared_postgresql
@@ -21,6 +22,7 @@ from tests.transports.wire import until
 pytestmark = pytest.mark.requires("postgresql")
 
 HISTORY = History(size=10)
+TABLES = ("log", "keys", "seats", "topics")
 
 
 @pytest.fixture
@@ -29,6 +31,11 @@ def server() -> PostgreSQLServer:
     shared = shared_postgresql()
     shared.flush()
     return shared
+
+
+def kept(server: PostgreSQLServer, table: str) -> int:
+    count: int = server.execute(f"SELECT count(*) FROM apistar.{table}")[0][0]
+    return count
 
 
 @contextlib.asynccontextmanager
@@ -91,6 +98,11 @@ async def test_database_may_have_any_encoding(server: PostgreSQLServer) -> None:
         await until(lambda: len(seen.presence) == 3, "all were announced")
         assert seen.payloads("Ελλάδα") == [payload]
         assert await broker.members("Ελλάδα") == sorted(["Ἀθηνᾶ", "", "a,b"])
+        # What a client says refuses nobody else's call, which goes in the same round.
+        strange, page = await asyncio.gather(
+            broker.read("Ελλάδα", HISTORY, Position("日本", 1)), broker.read("Ελλάδα", HISTORY)
+        )
+        assert strange == page
 
 
 # The schema
@@ -150,6 +162,12 @@ async def test_schema_of_another_version_is_left_alone(server: PostgreSQLServer)
             pass
 
 
+def test_what_the_schema_holds_is_what_its_version_says() -> None:
+    """A process of an older version would call functions that are not there: raise VERSION with each change."""
+    digest = hashlib.sha256(definition("apistar").encode()).hexdigest()[:16]
+    assert (VERSION, digest) == (2, "ad04e2dae25943af")
+
+
 async def test_role_needs_no_right_but_its_own_schema(server: PostgreSQLServer) -> None:
     server.execute("DROP SCHEMA IF EXISTS narrow CASCADE")
     server.execute("DROP ROLE IF EXISTS narrow")
@@ -200,16 +218,36 @@ async def test_table_keeps_little_more_than_the_history(server: PostgreSQLServer
 async def test_what_has_run_out_is_deleted_by_whoever_comes_by(
     server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However much it is; a process that has just begun does so, too."""
+    rows = TIDY_ROWS + 1
+    async with at(server.url) as (broker, _):
+        await broker.publish("t", b"x", History(ttl_s=0.001))
+        await broker.enter("u", ["ann"], "seat", 60, 10)
+        for table, column in (("topics", "expires"), ("seats", "ends"), ("meta", "tidied")):
+            server.execute(f"UPDATE apistar.{table} SET {column} = now() - interval '2 hours'")
+        numbers = f"convert_to(n::text, 'UTF8'), now() FROM generate_series(1, {rows}) n"
+        server.execute(f"INSERT INTO apistar.keys (topic, key, expires) SELECT 't', {numbers}")
+        server.execute(f"INSERT INTO apistar.topics (epoch, \"offset\", topic, expires) SELECT 'e', 1, {numbers}")
+        server.execute(
+            'INSERT INTO apistar.log ("offset", made, tag, before, payload, topic, expires) '
+            f"SELECT 2, now(), '', '', '', {numbers}"
+        )
+    async with at(server.url) as (broker, _):
+        await broker.positions(["v"])
+        await until(lambda: not any(kept(server, table) for table in TABLES), "nothing is left")
+        # And nobody is about it any more.
+        assert server.execute("SELECT tidied > now() - interval '1 minute' FROM apistar.meta")[0][0]
+
+
+async def test_fault_in_what_deletes_is_nobody_elses(
+    server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("apistar.channels.postgresql_commands.TIDY_EVERY_S", 0.0)
     async with at(server.url) as (broker, _):
-        await broker.publish("t", b"x", History(ttl_s=0.001), idempotency_key="k", idempotency_ttl_s=0.001)
-        await broker.enter("u", ["ann"], "seat", 60, 10)
-        for table, column in (("topics", "expires"), ("seats", "ends")):
-            server.execute(f"UPDATE apistar.{table} SET {column} = now() - interval '2 hours'")
-        await broker.positions(["v"])
-    left = [server.execute(f"SELECT count(*) FROM apistar.{table}")[0][0] for table in ("log", "keys", "seats")]
-    assert left == [0, 0, 0]
-    assert server.execute("SELECT count(*) FROM apistar.topics")[0][0] <= 1
+        server.execute("ALTER TABLE apistar.meta RENAME COLUMN tidied TO another")
+        for _ in range(20):
+            assert await broker.publish("t", b"x", HISTORY)
+        await until(lambda: "what has run out is deleted later" in caplog.text, "it is told")
 
 
 async def test_rounds_over_the_same_topics_never_wait_in_a_circle(server: PostgreSQLServer) -> None:
@@ -238,6 +276,18 @@ async def test_durations_and_sizes_may_be_as_large_as_they_like(server: PostgreS
         assert await broker.enter("t", ["ann"], "seat", float("inf"), 10**12)
         await broker.leave("t", "ann", "seat", float("inf"))
         assert await broker.members("t") == ["ann"]
+
+
+@pytest.mark.parametrize("duration_s", [-1e300, -1.0, 0.0, float("nan")])
+async def test_duration_that_is_none_is_over_at_once_and_refuses_nobody(
+    server: PostgreSQLServer, duration_s: float
+) -> None:
+    async with at(server.url) as (broker, _):
+        first, _ = await asyncio.gather(
+            broker.publish("t", b"x", HISTORY, idempotency_key="k", idempotency_ttl_s=duration_s),
+            broker.publish("t", b"x", HISTORY),
+        )
+        assert await broker.publish("t", b"x", HISTORY, idempotency_key="k", idempotency_ttl_s=duration_s) != first
 
 
 async def test_position_that_no_bigint_holds_is_one_of_the_future(server: PostgreSQLServer) -> None:

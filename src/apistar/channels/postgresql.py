@@ -96,7 +96,9 @@ class PostgreSQLBroker(RemoteBroker):
         return None if row["at_epoch"] is None or history is None else _position(row)
 
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
-        epoch, offset = ("", 0) if since is None or not since.epoch.isalnum() else (since.epoch, since.offset)
+        # What a client may say is no word of ours: a text that the database's encoding lacks would be refused.
+        ours = since is not None and since.epoch.isascii() and since.epoch.isalnum()
+        epoch, offset = (since.epoch, since.offset) if since is not None and ours else ("", 0)
         rows = await self._commands.call(
             (
                 READ,
@@ -156,4 +158,4 @@ def _position(row: Any) -> Position:
 
 
 def _s(duration_s: float) -> float:
-    return min(duration_s, MAX_S)
+    return max(0.0, min(duration_s, MAX_S))  # no number is none, too

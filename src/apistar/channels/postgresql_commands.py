@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 
+from ..exceptions import BrokerUnavailable
 from .postgresql_connection import FAULTS, Session, bounded, connect, prepare
 from .postgresql_schema import TIDY_EVERY_S
 from .postgresql_url import Address
@@ -26,6 +29,8 @@ from .rounds import Rounds
 
 Call: TypeAlias = "tuple[Function, tuple[Any, ...]]"
 Rows: TypeAlias = "list[asyncpg.Record]"
+
+log: Final = logging.getLogger("apistar.channels")
 
 _LOST: Final = (
     asyncpg.UndefinedTableError,
@@ -82,9 +87,13 @@ class PostgreSQLCommands(Rounds[Call]):
         super().__init__(url, timeout_s)
         self._address = address
         self._session: Session | None = None
-        self._tidied_at = time.monotonic()
+        self._tidied_at = -math.inf
+        self._tidying: asyncio.Task[None] | None = None
 
     async def disconnect(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.wait({self._tidying})
         session, self._session = self._session, None
         if session is not None and not session.is_closed():
             with contextlib.suppress(*FAULTS, OSError):
@@ -109,10 +118,22 @@ class PostgreSQLCommands(Rounds[Call]):
                     found = [refusal] * len(indexes)
                 for index, reply in zip(indexes, found, strict=True):
                     replies[index] = reply
-            if time.monotonic() - self._tidied_at > TIDY_EVERY_S:
-                self._tidied_at = time.monotonic()
-                await self._call(session, TIDY, [(TIDY_EVERY_S, SEATS_TTL_S)])
+        if time.monotonic() - self._tidied_at > TIDY_EVERY_S and self._tidying is None:
+            self._tidied_at = time.monotonic()
+            self._tidying = asyncio.get_running_loop().create_task(self._tidy(), name="apistar: tidy")
         return replies
+
+    async def _tidy(self) -> None:
+        """Delete what has run out, beside the calls of others: no fault of it is one of theirs."""
+        try:
+            more = True
+            while more:
+                [row] = await self.call((TIDY, (TIDY_EVERY_S, SEATS_TTL_S)))
+                more = row["more"]
+        except BrokerUnavailable as error:
+            log.warning("%s: what has run out is deleted later", error)
+        finally:
+            self._tidying = None
 
     async def _connected(self) -> Session:
         if self._session is None or self._session.is_closed():

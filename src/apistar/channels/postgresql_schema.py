@@ -17,7 +17,7 @@ sorted by topic, so that two rounds never wait for each other in a circle.
 
 Tables are logged: what `publish()` returned outlives a crash, as far as `fsync` says. Unlogged ones would be faster,
 and empty after each crash. Time is that of PostgreSQL, so that processes need not agree on theirs. Rows that have run
-out are never given out; whoever comes by after `TIDY_EVERY_S` deletes them.
+out are never given out; whoever comes by after `TIDY_EVERY_S` deletes them, in steps, until none is left.
 
 Topics, members and keys are `bytea`: any text, in a database of any encoding.
 
@@ -29,13 +29,16 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is below. Raise it with each change: the tables of another version are not touched."""
 
 PART_BYTES: Final = 5850
 """Of a payload in one notification, which PostgreSQL limits to 7,999 bytes; in base64 these are 7,800."""
 
 TIDY_EVERY_S: Final = 60.0
+
+TIDY_ROWS: Final = 2000
+"""Of each table in one step, so that a step takes some ten milliseconds: whoever called meanwhile waits for it."""
 
 
 def channel_of(schema: str, topic: str) -> str:
@@ -48,7 +51,8 @@ def definition(schema: str) -> str:
     return _DEFINITION.replace("{schema}", f'"{schema}"').replace("{name}", schema)
 
 
-_DEFINITION: Final = """
+_DEFINITION: Final = (
+    """
 CREATE TABLE {schema}.topics (
     topic bytea PRIMARY KEY,
     epoch text NOT NULL,
@@ -289,34 +293,47 @@ CREATE FUNCTION {schema}.echo(n bigint, c text) RETURNS TABLE (done boolean) LAN
     SELECT true FROM pg_notify(c, '')
 $$;
 
--- Waits for nobody, and so is never in a circle of those who wait.
-CREATE FUNCTION {schema}.tidy(n bigint, every float8, idle float8) RETURNS TABLE (done boolean) LANGUAGE plpgsql AS $$
+-- One step of it; `more` says that another one is due. Waits for nobody, and so is never in a circle of those who wait.
+CREATE FUNCTION {schema}.tidy(n bigint, every float8, idle float8) RETURNS TABLE (more boolean) LANGUAGE plpgsql AS $$
 DECLARE
     now timestamptz := clock_timestamp();
+    found_rows bigint;
     t bytea;
 BEGIN
+    more := false;
     PERFORM FROM {schema}.meta x WHERE x.tidied < now - {schema}.seconds(every) FOR UPDATE SKIP LOCKED;
-    done := FOUND;
-    IF done THEN
-        UPDATE {schema}.meta SET tidied = now;
+    IF FOUND THEN
         DELETE FROM {schema}.log WHERE ctid = ANY (ARRAY(
-            SELECT x.ctid FROM {schema}.log x WHERE x.expires <= now LIMIT 10000 FOR UPDATE SKIP LOCKED));
+            SELECT x.ctid FROM {schema}.log x WHERE x.expires <= now LIMIT {rows} FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS found_rows = ROW_COUNT;
+        more := more OR found_rows = {rows};
         DELETE FROM {schema}.keys WHERE ctid = ANY (ARRAY(
-            SELECT x.ctid FROM {schema}.keys x WHERE x.expires <= now LIMIT 10000 FOR UPDATE SKIP LOCKED));
+            SELECT x.ctid FROM {schema}.keys x WHERE x.expires <= now LIMIT {rows} FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS found_rows = ROW_COUNT;
+        more := more OR found_rows = {rows};
+        found_rows := 0;
         FOR t IN
             SELECT x.topic FROM {schema}.topics x
             WHERE x.members > 0 AND EXISTS (
                 SELECT FROM {schema}.seats y WHERE y.topic = x.topic AND y.ends <= now - {schema}.seconds(idle))
-            LIMIT 1000 FOR UPDATE OF x SKIP LOCKED
+            LIMIT {rows} FOR UPDATE OF x SKIP LOCKED
         LOOP
             PERFORM {schema}.drop_seats(n, t, now);
+            found_rows := found_rows + 1;
         END LOOP;
+        more := more OR found_rows = {rows};
         DELETE FROM {schema}.topics WHERE ctid = ANY (ARRAY(
             SELECT x.ctid FROM {schema}.topics x WHERE x.expires <= now AND x.members = 0
-            LIMIT 10000 FOR UPDATE SKIP LOCKED));
+            LIMIT {rows} FOR UPDATE SKIP LOCKED));
+        GET DIAGNOSTICS found_rows = ROW_COUNT;
+        more := more OR found_rows = {rows};
+        UPDATE {schema}.meta SET tidied = CASE WHEN more THEN '-infinity' ELSE now END;
     END IF;
     RETURN NEXT;
 END $$;
 
 INSERT INTO {schema}.meta (version, tidied) VALUES ({version}, now());
-""".replace("{part}", str(PART_BYTES)).replace("{version}", str(VERSION))
+""".replace("{part}", str(PART_BYTES))
+    .replace("{rows}", str(TIDY_ROWS))
+    .replace("{version}", str(VERSION))
+)
