@@ -117,15 +117,14 @@ class Subscription:
         if topic in self._wanted and topic not in self._waiters:
             return
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        first = topic not in self._wanted
         self._wanted.add(topic)
         self._waiters.setdefault(topic, []).append(confirmed)
         self._ensure_running()
         line = self._line
         try:
             async with asyncio.timeout(self._timeout_s):
-                if first and line is not None:
-                    await self._listen(line, [topic])
+                if line is not None:
+                    await self._listen(line, [topic])  # of each who waits: the first one may give up before it is sent
                 await confirmed
         except Exception as error:
             self._give_up(topic, confirmed)
@@ -154,9 +153,7 @@ class Subscription:
         line = self._line
         if line is not None:
             try:
-                async with asyncio.timeout(self._timeout_s), self._sending:
-                    if line is self._line:
-                        await line.unlisten(topic)
+                await self._unlisten(line, topic, self._timeout_s)
             except Exception as error:
                 if not _of_the_connection(error, line):
                     raise
@@ -198,9 +195,10 @@ class Subscription:
             try:
                 await self._session(line)
             except Exception as error:
+                if not self.fault:
+                    delay_s = FIRST_DELAY_S
                 if _of_the_connection(error, line):
                     if not self.fault:
-                        delay_s = FIRST_DELAY_S
                         log.warning("lost the subscription to %s (%s); connecting again", self._url, error)
                     self._lost(str(error) or type(error).__name__)
                 else:
@@ -237,7 +235,7 @@ class Subscription:
                     silent = False
                     for topic, message in heard:
                         if message is None:
-                            missing.discard(self._confirm(topic))
+                            await self._confirmed(line, topic, missing)
                         elif topic in self._wanted:
                             self._on_message(topic, message)
                 elif silent:
@@ -255,16 +253,17 @@ class Subscription:
         log.info("subscribed to %s again", self._url)
         self._on_resumed()
 
-    def _confirm(self, topic: str) -> str:
-        """The topic, if it is subscribed to now; or nothing."""
+    async def _confirmed(self, line: Line, topic: str, missing: set[str]) -> None:
         self._unconfirmed[topic] -= 1
         if self._unconfirmed[topic] > 0:
-            return ""  # an older subscription, unsubscribed meanwhile; the confirmation of the newest counts
+            return  # an older subscription, unsubscribed meanwhile; the confirmation of the newest counts
         del self._unconfirmed[topic]
+        missing.discard(topic)
         for confirmed in self._waiters.pop(topic, ()):
             if not confirmed.done():
                 confirmed.set_result(None)
-        return topic
+        if topic not in self._wanted:  # who wanted it gave up meanwhile
+            await self._unlisten(line, topic, PING_INTERVAL_S)
 
     async def _listen(self, line: Line, topics: Sequence[str]) -> None:
         async with self._sending:
@@ -272,6 +271,11 @@ class Subscription:
                 return  # the next session subscribes to what is wanted then
             self._unconfirmed.update(topics)
             await line.listen(topics)
+
+    async def _unlisten(self, line: Line, topic: str, timeout_s: float) -> None:
+        async with asyncio.timeout(timeout_s), self._sending:
+            if line is self._line and topic not in self._wanted:
+                await line.unlisten(topic)
 
     async def _ask(self, line: Line) -> None:
         async with asyncio.timeout(PING_INTERVAL_S), self._sending:

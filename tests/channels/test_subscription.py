@@ -1,0 +1,212 @@
+"""What listens, over a line whose every answer the test gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from apistar.channels import subscription as subscription_module
+from apistar.channels.subscription import Subscription
+from apistar.exceptions import BrokerUnavailable
+from tests.transports.wire import until
+
+TIMEOUT_S = 5.0
+
+
+class LineFault(Exception):
+    """Of the technology."""
+
+
+class FakeLine:
+    """
+    A line to an engine that does at once what it is asked for, and says so when the test lets it.
+
+    Attributes:
+        heard: By the engine: topics that it sends.
+        asked: Every command, in order.
+        blocked: Whoever sends waits.
+    """
+
+    faults: tuple[type[Exception], ...] = (LineFault,)
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.heard: set[str] = set()
+        self.asked: list[str] = []
+        self.closed = False
+        self._coming: asyncio.Queue[list[tuple[str, bytes | None]] | Exception] = asyncio.Queue()
+
+    async def open(self) -> None:
+        if self._engine.gone:
+            raise LineFault("nobody is there")
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def listen(self, topics: Sequence[str]) -> None:
+        await self._engine.takes.wait()
+        self.heard.update(topics)
+        self.asked.append(f"listen {' '.join(topics)}")
+        if self._engine.confirms:
+            self.come(*((topic, None) for topic in topics))
+
+    async def unlisten(self, topic: str) -> None:
+        await self._engine.takes.wait()
+        self.heard.discard(topic)
+        self.asked.append(f"unlisten {topic}")
+
+    async def ask(self) -> None:
+        self.asked.append("ask")
+        if self._engine.answers:
+            self.come()
+
+    def come(self, *messages: tuple[str, bytes | None]) -> None:
+        self._coming.put_nowait(list(messages))
+
+    def fail(self, error: Exception) -> None:
+        self._coming.put_nowait(error)
+
+    async def receive(self, timeout_s: float) -> Sequence[tuple[str, bytes | None]] | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                found = await self._coming.get()
+        except TimeoutError:
+            return None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class Engine:
+    """
+    Attributes:
+        lines: That were made, in order.
+        takes: Commands; whoever sends one waits for it.
+        confirms: That it listens.
+        answers: Questions.
+        gone: Nobody can connect.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[FakeLine] = []
+        self.takes = asyncio.Event()
+        self.takes.set()
+        self.confirms = True
+        self.answers = True
+        self.gone = False
+        self.told: list[tuple[str, bytes]] = []
+        self.words: list[str] = []
+        self.fault: Exception | None = None
+
+    @property
+    def line(self) -> FakeLine:
+        """The newest one."""
+        return self.lines[-1]
+
+    def connect(self) -> FakeLine:
+        self.lines.append(FakeLine(self))
+        return self.line
+
+    def tell(self, topic: str, message: bytes) -> None:
+        self.told.append((topic, message))
+        if self.fault is not None:
+            raise self.fault
+
+    def subscription(self, timeout_s: float = TIMEOUT_S) -> Subscription:
+        return Subscription(
+            self.connect,
+            "fake://",
+            timeout_s,
+            self.tell,
+            lambda: self.words.append("interrupted"),
+            lambda: self.words.append("resumed"),
+        )
+
+
+@pytest.fixture
+async def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+async def subscription(engine: Engine) -> AsyncIterator[Subscription]:
+    made = engine.subscription()
+    yield made
+    await made.close()
+
+
+async def test_second_who_subscribes_does_not_depend_on_the_first(engine: Engine, subscription: Subscription) -> None:
+    """Who is cancelled before it has sent anything."""
+    await subscription.subscribe("other")
+    engine.takes.clear()
+    sending = asyncio.ensure_future(subscription.subscribe("slow"))
+    await asyncio.sleep(0)
+    first = asyncio.ensure_future(subscription.subscribe("t"))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(subscription.subscribe("t"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+    engine.takes.set()
+    async with asyncio.timeout(1):
+        await asyncio.gather(sending, second)
+    assert "t" in engine.line.heard
+
+
+async def test_subscription_that_was_given_up_is_taken_back_when_it_is_confirmed(engine: Engine) -> None:
+    """Else the engine sends a topic that nobody wants, for as long as the connection lasts."""
+    subscription = engine.subscription(timeout_s=0.05)
+    await subscription.subscribe("other")
+    engine.confirms = False
+    with pytest.raises(BrokerUnavailable, match=r"fake://: no answer within 0\.05 s"):
+        await subscription.subscribe("t")
+    assert engine.line.heard == {"other", "t"}
+    engine.line.come(("t", None))
+    await until(lambda: engine.line.heard == {"other"}, "it is taken back")
+    await subscription.close()
+
+
+async def test_topic_that_is_dropped_while_all_are_subscribed_again_is_not_sent(
+    engine: Engine, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription_module, "TOPICS_PER_COMMAND", 1)
+    await asyncio.gather(*(subscription.subscribe(topic) for topic in "abc"))
+    engine.takes.clear()
+    engine.line.fail(LineFault("gone"))
+    await until(lambda: subscription._line is not None and len(engine.lines) == 2, "a line is there again")
+    dropping = asyncio.ensure_future(subscription.unsubscribe("c"))
+    await asyncio.sleep(0)
+    engine.takes.set()
+    await dropping
+    await until(lambda: engine.words == ["interrupted", "resumed"], "everything is subscribed again")
+    await until(lambda: engine.line.heard == {"a", "b"}, "only what is wanted")
+
+
+async def test_fault_long_after_a_failure_is_mended_at_once(
+    engine: Engine, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause that had grown while nobody could connect is over."""
+    pauses: list[float] = []
+
+    class Spread(float):
+        """The part of a pause that is waited for: none, but the pause is known."""
+
+        def __rmul__(self, pause_s: float) -> float:
+            pauses.append(pause_s)
+            return 0.0
+
+    monkeypatch.setattr("apistar.channels.subscription.random.uniform", lambda *_: Spread())
+    await subscription.subscribe("t")
+    engine.gone = True
+    engine.line.fail(LineFault("gone"))
+    await until(lambda: len(pauses) > 10, "it tries again and again")
+    assert max(pauses) == subscription_module.MAX_DELAY_S
+    engine.gone = False
+    await until(lambda: engine.words == ["interrupted", "resumed"], "it is there again")
+    tried = len(pauses)
+    engine.fault = ValueError("of the listener")
+    engine.line.come(("t", b"x"))
+    await until(lambda: len(pauses) > tried, "it starts again")
+    assert pauses[tried] == subscription_module.FIRST_DELAY_S
