@@ -65,15 +65,16 @@ def running_redis() -> Iterator[str]:
 
 
 def settle(server: ServerProcess) -> None:
-    """Wait until none of its processes is still starting: they use no CPU any more."""
+    """Wait until none of its processes is still starting, or has anything left to do: they use no CPU any more."""
     spent = -1.0
     while (now := server.cpu_s()) != spent:
         spent = now
-        time.sleep(1)  # whatever still starts uses a tick of CPU within it; nothing else of a process shows that
+        time.sleep(1)  # whatever still works uses a tick of CPU within it; nothing else of a process shows that
 
 
-def load(server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]:
+def load(name: str, server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]:
     """One turn of the load generator; RuntimeError if a socket missed something."""
+    settle(server)  # what the turn before left on its way would come to the sockets of this one
     pids = [word for pid in server.pids for word in ("--pid", str(pid))]
     command = [program("wsload"), "--port", str(server.port), "--mode", "fan", "--path", "/channel"]
     # A load that never sleeps would take one of the cores from the server's processes.
@@ -81,7 +82,7 @@ def load(server: ServerProcess, seconds: float, *options: str) -> dict[str, Any]
     done = subprocess.run([*command, *extent, *pids], capture_output=True, text=True, check=False)
     result: dict[str, Any] = msgspec.json.decode(done.stdout)
     if result["errors"]:
-        raise RuntimeError(f"{result['first_error']}\n{server.output()}")
+        raise RuntimeError(f"{name}: {result['first_error']}\n{server.output()}")
     return result
 
 
@@ -108,9 +109,9 @@ def main() -> int:
             for _ in range(options.rounds):
                 for name, server in servers.items():
                     server.resume()
-                    result = load(server, options.seconds)
+                    result = load(name, server, options.seconds)
                     rates[name].append(result["count"] / result["server_cpu_s"])
-                    p99_ms[name].append(load(server, options.seconds, "--rate", "100")["p99_us"] / 1000)
+                    p99_ms[name].append(load(name, server, options.seconds, "--rate", "100")["p99_us"] / 1000)
                     server.pause()
         finally:
             for server in servers.values():
