@@ -281,6 +281,43 @@ def test_large_message_that_must_be_walked_takes_no_time(data: bytes) -> None:
     assert time.process_time() - begin < BUDGET_S
 
 
+def test_message_as_msgspec_writes_it_is_never_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of 64-bit floats look like heads of 32-bit ones: of random ones, three in a hundred."""
+    monkeypatch.setattr("apistar.messages.msgpack_keys.place_of_doubled", None)
+    floats = [struct.unpack(">d", bytes([64, byte, 0xCA, byte, 0xD7, 0xFF, byte, 1]))[0] for byte in range(256)]
+    for tp, value in (
+        (Any, floats),
+        (dict[str, list[float]], {"floats": floats}),
+        (list[Held], [Held(Item(1), floats)]),
+    ):
+        assert MSGPACK.decoder(tp)(MSGPACK.encoder(tp)(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("tp", "value"),
+    [
+        (list[float], [1.5]),
+        (list[list[int]], [[1]]),
+        (tuple[int, str], (1, "a")),
+        (tuple[int, ...], (1, 2)),
+        (set[str] | None, {"a"}),
+        (Annotated[list[int], msgspec.Meta(max_length=9)], [1]),
+        (bytes, b"x"),
+    ],
+)
+def test_type_that_holds_no_map_is_not_looked_at(monkeypatch: pytest.MonkeyPatch, tp: object, value: object) -> None:
+    monkeypatch.setattr("apistar.messages.msgpack_keys._check", None)
+    assert MSGPACK.decoder(tp)(msgspec.msgpack.encode(value)) == value
+
+
+@pytest.mark.parametrize("tp", [list[Any], list[dict[str, int]], tuple[int, Any], list[Row], Row, list[Item]])
+def test_type_that_may_hold_a_map_is_looked_at(tp: object) -> None:
+    doubled = pairs((text("id"), b"\1"), (text("id"), b"\2"))
+    shapes: dict[object, bytes] = {tuple[int, Any]: b"\x92\1" + doubled, list[Row]: b"\x91\x91" + doubled}
+    with pytest.raises(InvalidMessage, match="key is doubled"):
+        MSGPACK.decoder(tp)(shapes.get(tp, b"\x91" + doubled))
+
+
 def test_doubled_key_is_answered_1007_on_a_socket_and_400_over_http() -> None:
     async def typed(ws: WebSocket[Item, Item]) -> None:
         await ws.connect()

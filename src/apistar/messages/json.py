@@ -2,7 +2,7 @@
 JSON in text frames, the default codec.
 
 Decoding is msgspec's: strict (no coercion), NaN and Infinity are malformed, integers past 4300 digits and floats past
-the range of a double are refused; so are doubled keys (`keys.py`). A NaN or an infinity becomes `null`, since
+the range of a double are refused; so are doubled keys (`json_keys.py`). A NaN or an infinity becomes `null`, since
 JSON has no word for it, and so is no `float` to be sent.
 
 Source: RFC 8259.
@@ -18,7 +18,7 @@ import msgspec
 from ..types import Data
 from . import models
 from .codec import Codec
-from .keys import read_unique
+from .json_keys import read_unique
 
 
 class JSONCodec(Codec):

@@ -2,11 +2,11 @@
 No key twice in MessagePack either: a map that has one doubled means one thing here and another to the next parser.
 
 A map says how many entries it has. A flat Struct whose message has as many as it must have, which the first byte tells,
-has none doubled. For the rest, what was understood without types is written again: a message that is as long as that
-lost nothing, since msgspec writes the shortest form there is. Only what was written otherwise is walked
+has none doubled. For the rest, what was understood without types is written again: a message that is the same, or as
+long as that, lost nothing, since msgspec writes the shortest form there is. Only what was written otherwise is walked
 (`msgpack_walk.py`).
 
-Source: the MessagePack specification, "Formats"; `keys.py` does the same for JSON.
+Source: the MessagePack specification, "Formats"; `json_keys.py` does the same for JSON.
 """
 
 from __future__ import annotations
@@ -43,11 +43,15 @@ def read_unique(tp: object, read: Callable[[Data], object]) -> Callable[[Data], 
         tp: What `read` makes.
         read: Decodes, and takes the last value of a key.
     """
+    from msgspec.inspect import type_info
+
     if tp is Any or tp is object:
         return _read_any(read)
     structs, alone = structs_of(tp)
     if alone:
         return _read_struct(structs[0], read)
+    if not structs and _holds_no_map(type_info(tp)):
+        return read
     tagged = len(structs) > 1
     heads = {class_of(struct): head for struct in structs if (head := _head(struct, tagged)) is not None}
     return _read_one_of(heads, read)
@@ -93,7 +97,7 @@ def _read_one_of(heads: Mapping[type, int], read: Callable[[Data], object]) -> C
 def _head(struct: StructType, tagged: bool) -> int | None:
     """The first byte of a message that has what it must have and no more; `None` where a map may be in it."""
     entries = required_keys(struct) + tagged
-    flat = all(_is_scalar(field.type) for field in struct.fields)
+    flat = all(_holds_no_map(field.type) for field in struct.fields)
     return FIXMAP | entries if flat and entries <= FIXMAP_ENTRIES else None
 
 
@@ -109,7 +113,9 @@ def _check(data: bytes) -> None:
 
 def _compare(data: bytes, value: object) -> None:
     """Raise if the message has an entry that is not in what was understood of it."""
-    if len(_encode(value)) != len(data) or FLOAT_32 in data or TIMESTAMP_64 in data:
+    written = _encode(value)
+    # Most are written as msgspec does; a byte of a number may look like the head of another one.
+    if written != data and (len(written) != len(data) or FLOAT_32 in data or TIMESTAMP_64 in data):
         _walk(data)
 
 
@@ -119,14 +125,17 @@ def _walk(data: bytes) -> None:
         raise DoubledKey(path)
 
 
-def _is_scalar(info: Any) -> bool:
+def _holds_no_map(info: Any) -> bool:
+    """Whether no value of the type is written with a map in it."""
     from msgspec import inspect
 
     match info:
         case inspect.Metadata(inner):
-            return _is_scalar(inner)
-        case inspect.UnionType(types):
-            return all(map(_is_scalar, types))
+            return _holds_no_map(inner)
+        case inspect.UnionType(types) | inspect.TupleType(types):
+            return all(map(_holds_no_map, types))
+        case inspect.CollectionType():
+            return _holds_no_map(info.item_type)
     return isinstance(
         info,
         inspect.StrType

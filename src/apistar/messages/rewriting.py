@@ -1,8 +1,8 @@
 """
 Types whose values, written again, have no key and no colon that did not come in the message.
 
-Of such a type, to write the value proves that no key of the message was doubled (`keys.py`), for less than half of what
-it takes to decode it once more. It must be known on start-up that the writer adds nothing:
+Of such a type, to write the value proves that no key of the message was doubled (`json_keys.py`), for less than half of
+what it takes to decode it once more. It must be known on start-up that the writer adds nothing:
 
 - a field is required, or left out of what is written while it has its default;
 - a tag came if it had to tell types apart;

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from apistar import ASyncApp, Route, TestClient, WebSocket, http
 from apistar.exceptions import InvalidMessage
 from apistar.messages import JSON
-from apistar.messages.keys import LOCATED_BYTES
+from apistar.messages.json_keys import LOCATED_BYTES
 
 T = TypeVar("T")
 
