@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any, Final, TypeVar
 
 import uvloop
-from picows.picows import WSProtocol
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs leave out what it does not document
 from rich.table import Table
 from uvicorn import Config
 from uvicorn.lifespan.on import LifespanOn
@@ -49,7 +49,7 @@ class FakeTCP(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
         self.written: list[bytes] = []
         # Written as a method, each would add a call to what is measured.
-        self.write = self.written.append  # type: ignore[method-assign]
+        self.write = self.written.append  # type: ignore[assignment,method-assign]
         self.get_write_buffer_size = (0).__int__  # type: ignore[method-assign]
         self.protocol: Any = None
         self.socket = SOCKET

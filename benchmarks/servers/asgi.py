@@ -7,7 +7,14 @@ JSON message of three fields: decode, validate, encode), `/fan` (what any socket
 written as that framework's documentation teaches it, in its fastest form where there are several.
 """
 
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
 import msgspec
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
 
 
 class Say(msgspec.Struct):
@@ -18,11 +25,11 @@ class Say(msgspec.Struct):
 
 DECODER = msgspec.json.Decoder(Say)
 ENCODER = msgspec.json.Encoder()
-SOCKETS = set()
+SOCKETS: set[Send] = set()
 JSON_HEADERS = [(b"content-type", b"application/json")]
 
 
-async def app(scope, receive, send):
+async def app(scope: Event, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -51,7 +58,7 @@ async def app(scope, receive, send):
         SOCKETS.discard(send)
 
 
-async def order(scope, send):
+async def order(scope: Event, send: Send) -> None:
     number = int(scope["path"].rpartition("/")[2])
     page = int(scope["query_string"].partition(b"page=")[2] or 1)
     user = next((value.decode() for name, value in scope["headers"] if name == b"x-user"), "nobody")

@@ -1,6 +1,7 @@
 """Django Channels with channels_redis' pub/sub layer, as its documentation teaches it; REDIS_URL names the Redis."""
 
 import os
+from typing import Any
 
 import django
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -22,7 +23,7 @@ settings.configure(
 django.setup()
 
 
-class Fan(AsyncWebsocketConsumer):
+class Fan(AsyncWebsocketConsumer):  # type: ignore[misc]  # of which the type checker knows nothing
     async def connect(self) -> None:
         await self.channel_layer.group_add("fan", self.channel_name)
         await self.accept()
@@ -33,7 +34,7 @@ class Fan(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.channel_layer.group_send("fan", {"type": "said", "data": bytes_data})
 
-    async def said(self, event: dict) -> None:
+    async def said(self, event: dict[str, Any]) -> None:
         await self.send(bytes_data=event["data"])
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, WebSocket, get, websocket, websocket_listener
@@ -24,18 +24,19 @@ class User:
     name: str
 
 
-SOCKETS: set[WebSocket] = set()
+Socket = WebSocket[Any, Any, Any]
+SOCKETS: set[Socket] = set()
 
 
 @websocket("/echo")
-async def echo(socket: WebSocket) -> None:
+async def echo(socket: Socket) -> None:
     await socket.accept()
     async for message in socket.iter_data(mode="binary"):
         await socket.send_bytes(message)
 
 
 @websocket("/echo-text")
-async def echo_text(socket: WebSocket) -> None:
+async def echo_text(socket: Socket) -> None:
     await socket.accept()
     async for message in socket.iter_data(mode="text"):
         await socket.send_text(message)
@@ -47,7 +48,7 @@ async def typed(data: Say) -> Say:
 
 
 @websocket("/fan")
-async def fan(socket: WebSocket) -> None:
+async def fan(socket: Socket) -> None:
     await socket.accept()
     SOCKETS.add(socket)
     try:
@@ -62,7 +63,7 @@ async def fan(socket: WebSocket) -> None:
 
 
 @websocket("/channel")
-async def channel(socket: WebSocket, channels: ChannelsPlugin) -> None:
+async def channel(socket: Socket, channels: ChannelsPlugin) -> None:
     await socket.accept()
     async with channels.start_subscription(["fan"]) as subscriber, subscriber.run_in_background(socket.send_bytes):
         with contextlib.suppress(WebSocketDisconnect):
