@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from apistar import WebSocket
-from apistar.websocket.websocket import TURN_MESSAGES
+from apistar.websocket.sending import TURN_MESSAGES
 
 WAYS: dict[str, Callable[[WebSocket], Awaitable[None]]] = {
     "send": lambda ws: ws.send("x"),

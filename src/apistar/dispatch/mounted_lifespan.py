@@ -28,48 +28,60 @@ async def mounted_lifespan(app: ASGIApp, prefix: str) -> AsyncIterator[dict[str,
     Raises:
         MountedLifespanFailed: If it says so.
     """
-    state: dict[str, Any] = {}
-    inbox: asyncio.Queue[Event] = asyncio.Queue()
-    answers: asyncio.Queue[Event] = asyncio.Queue()
+    mounted = _Mounted(app, prefix)
+    try:
+        if await mounted.ask("startup"):
+            yield mounted.state
+            if await mounted.ask("shutdown"):
+                await asyncio.wait({mounted.task})
+        else:
+            yield mounted.state
+    finally:
+        await mounted.end()
 
-    async def send(event: Event) -> None:
-        if not event["type"].startswith("lifespan."):
-            raise RuntimeError(f"ASGI event {event['type']!r} does not belong to a lifespan")
-        answers.put_nowait(event)
 
-    async def run() -> None:
-        # In a task of its own: what it sets in its context, and its cancel scopes, are its own.
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
-        await app(scope, receive, send)
+class _Mounted:
+    """
+    What an application is asked and answers.
 
-    async def receive() -> Event:
-        return await inbox.get()
+    Attributes:
+        task: It runs in one of its own: what it sets in its context, and its cancel scopes, are its own.
+    """
 
-    async def ask(what: str) -> bool:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self.state: dict[str, Any] = {}
+        self._prefix = prefix
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._answers: asyncio.Queue[Event] = asyncio.Queue()
+        self.task = asyncio.get_running_loop().create_task(self._run(app), name=f"apistar: lifespan of {prefix}")
+
+    async def ask(self, what: str) -> bool:
         """Whether it answered; otherwise it has ended."""
-        inbox.put_nowait({"type": f"lifespan.{what}"})
-        answer = asyncio.ensure_future(answers.get())
+        self._events.put_nowait({"type": f"lifespan.{what}"})
+        answer = asyncio.ensure_future(self._answers.get())
         try:
-            await asyncio.wait({answer, task}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and answers.empty():
+            await asyncio.wait({answer, self.task}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done() and self._answers.empty():
                 return False
             event = await answer
         finally:
             answer.cancel()
         if event["type"] == f"lifespan.{what}.failed":
-            raise MountedLifespanFailed(f"the {what} of {prefix} failed: {event.get('message', '')}")
+            raise MountedLifespanFailed(f"the {what} of {self._prefix} failed: {event.get('message', '')}")
         return True
 
-    task = asyncio.get_running_loop().create_task(run(), name=f"apistar: lifespan of {prefix}")
-    try:
-        if await ask("startup"):
-            yield state
-            if await ask("shutdown"):
-                await asyncio.wait({task})
-        else:
-            yield state
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # an application without lifespan may say so by raising
+    async def end(self) -> None:
+        """Stop what still runs."""
+        self.task.cancel()
+        await asyncio.wait({self.task})
+        if not self.task.cancelled():
+            self.task.exception()  # an application without lifespan may say so by raising
+
+    async def _run(self, app: ASGIApp) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        await app(scope, self._events.get, self._send)
+
+    async def _send(self, event: Event) -> None:
+        if not event["type"].startswith("lifespan."):
+            raise RuntimeError(f"ASGI event {event['type']!r} does not belong to a lifespan")
+        self._answers.put_nowait(event)

@@ -214,12 +214,9 @@ class ASGITransport(ASGIOutgoing):
 
     async def _learn(self) -> bool:
         """After a failed send: wait for the server to say how it ended."""
-        if self.ending is None and not self._direct:
-            self._start_reader()
         try:
             async with asyncio.timeout(LEARN_TIMEOUT_S):
-                while self.ending is None:
-                    await self.wait_closed()
+                await self.wait_closed()
         except TimeoutError:
             self._end(Ending(1006, "", Initiator.PEER))
             return False

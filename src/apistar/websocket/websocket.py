@@ -2,22 +2,19 @@
 The `WebSocket` that handlers receive.
 
 `WebSocket` alone carries `str` and `bytes`; `WebSocket[In, Out]` carries values of the declared types. It keeps the
-rules of order and of types; how bytes travel is the transport's business, and nothing here knows a server.
+rules of order and of types; how bytes travel is the transport's business, and nothing here knows a server. What is
+sent is in `sending.py`; here is the rest: the handshake, what is received, how it ends, and what is known.
 
 Sources: RFC 6455; the Starlette and API Star 0.4 interfaces, whose names are kept where they mean the same.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Generic
 
-import msgspec
-
 from ..exceptions import (
-    EncodeError,
     InvalidMessage,
     InvalidSubprotocol,
     UsageError,
@@ -27,12 +24,11 @@ from ..exceptions import (
     truncate_reason,
 )
 from ..messages.json import JSON
-from ..transports.transport import SHORT_BYTES
 from .connection import Connection, Ending
 from .handshake import encoded_body, raw_headers
+from .sending import Out, Sending
 from .state import CLOSED, CONNECTED, CONNECTING, WebSocketEvent, WebSocketState, after
 from .status import BROKEN_CODES, WS_1006_ABNORMAL_CLOSURE, is_sendable
-from .upgrade_request import UpgradeRequest
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -40,26 +36,16 @@ if TYPE_CHECKING:
 
     from ..messages.message_types import MessageTypes
 
-    # Who only sends `Said` may be given a socket that sends `Said | Here`.
     In = TypeVar("In", default=str | bytes, covariant=True)
-    Out = TypeVar("Out", default=str | bytes, contravariant=True)
 else:
     from typing import TypeVar
 
     In = TypeVar("In")
-    Out = TypeVar("Out")
 
-TURN_MESSAGES: Final = 256
-"""
-Sent by one handler before others have their turn: one that only sends would never hear that its client is gone.
-
-A millisecond of short messages; to give up a turn costs as much as one of them.
-"""
 _decode_json: Final = JSON.decoder(Any)
-_BINARY: Final = (bytes, bytearray, memoryview)
 
 
-class WebSocket(UpgradeRequest, Generic[In, Out]):
+class WebSocket(Sending[Out], Generic[In, Out]):
     """
     One WebSocket connection, from the handshake to its end.
 
@@ -73,15 +59,9 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         "__weakref__",
         "_callbacks",
         "_closing",
-        "_connection",
         "_decode",
         "_extra",
-        "_state",
-        "_turn",
-        "_types",
         "broken",
-        "close_code",
-        "close_reason",
         "subprotocol",
     )
 
@@ -99,19 +79,13 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
         handshake: HTTPConnection,
         types: MessageTypes | None = None,
     ) -> None:
-        super().__init__(handshake)
-        self._connection = connection
-        self._types = types
+        super().__init__(connection, handshake, types)
         self._decode = None if types is None else types.decode
-        self._state = CONNECTING
-        self._turn = TURN_MESSAGES
         self._closing = False
         self._extra: SimpleNamespace | None = None
         self._callbacks: list[Callable[[], None]] | None = None
         self.subprotocol: str | None = None
         self.broken = False
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
 
     # The handshake
 
@@ -272,95 +246,6 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
             raise WebSocketNotConnected("receive")
         return self._connection.receive(True, self._decode)
 
-    # Sending
-
-    async def send(self, data: Out) -> None:
-        """
-        Send one message, waiting while the outbox is full.
-
-        Messages leave in call order, from whichever task. If cancelled while waiting for room, nothing was queued.
-        Every now and then others have their turn after a message was sent, although there is room for the next.
-
-        Args:
-            data: `str` (text) or bytes (binary), or a value of the declared outgoing type.
-
-        Raises:
-            WebSocketDisconnect: If a Close was sent or received (RFC 6455 §5.5.1) or the peer is gone.
-            EncodeError: If `data` is of another type; nothing was sent.
-            WebSocketNotConnected: Before `connect()`.
-        """
-        # As the transport's own send() begins, without the call: 0.15 µs a message (benchmarks, `wire`).
-        send_short = self._connection.send_short
-        if send_short is None and self._state is not CONNECTED:
-            raise self._not_connected("send")
-        types = self._types
-        if types is None:
-            payload: Any = data
-            text = type(data) is str or (type(data) is not bytes and _is_text(data))
-        else:
-            payload = types.encode(data)
-            text = types.text if isinstance(payload, bytes) else True
-        if send_short is not None and len(payload) <= SHORT_BYTES:
-            send_short(1 if text else 2, payload)
-        else:
-            waiting = self._connection.send(payload, text)
-            if waiting is not None:
-                await waiting
-        turn = self._turn
-        self._turn = turn - 1 if turn else await _turn_of_others()
-
-    async def send_text(self, data: str) -> None:
-        """Send a text message; raises as `send()`."""
-        if not isinstance(data, str):
-            raise EncodeError(f"send_text() takes a str, got {type(data).__name__}")
-        await self._send(data, text=True)
-
-    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
-        """Send a binary message; raises as `send()`."""
-        if not isinstance(data, _BINARY):
-            raise EncodeError(f"send_bytes() takes bytes, got {type(data).__name__}")
-        await self._send(data, text=False)
-
-    async def send_json(self, data: Any, dumps: Callable[[Any], str | bytes] | None = None) -> None:
-        """
-        Send a value as JSON in a text message; raises as `send()`.
-
-        Args:
-            dumps: Encodes it; msgspec's encoder where nothing is given.
-        """
-        try:
-            payload = msgspec.json.encode(data) if dumps is None else dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise EncodeError(f"cannot encode {type(data).__name__} as JSON: {error}") from error
-        await self._send(payload, text=True)
-
-    async def _send(self, payload: str | bytes | bytearray | memoryview, text: bool) -> None:
-        if self._state is not CONNECTED:
-            raise self._not_connected("send")
-        waiting = self._connection.send(payload, text)
-        if waiting is not None:
-            await waiting
-        self._turn = self._turn - 1 if self._turn else await _turn_of_others()
-
-    def send_nowait(self, data: Out) -> None:
-        """
-        Queue one message without waiting; it leaves after those that came before.
-
-        Raises:
-            OutboxFull: If there is no room; nothing was queued.
-            WebSocketDisconnect, EncodeError, WebSocketNotConnected: As `send()`.
-        """
-        if self._state is not CONNECTED:
-            raise self._not_connected("send")
-        types = self._types
-        if types is None:
-            payload: Any = data
-            text = _is_text(data)
-        else:
-            payload = types.encode(data)
-            text = types.text if isinstance(payload, bytes) else True
-        self._connection.send_nowait(payload, text)
-
     # Ending
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -447,29 +332,6 @@ class WebSocket(UpgradeRequest, Generic[In, Out]):
             return WebSocketDisconnect(self.close_code, self.close_reason or "")
         return UsageError(f"cannot {operation}: the handshake was refused before")
 
-    def _not_connected(self, operation: str) -> Exception:
-        if self._state is CONNECTING:
-            return WebSocketNotConnected(operation)
-        return WebSocketDisconnect(
-            WS_1006_ABNORMAL_CLOSURE if self.close_code is None else self.close_code, self.close_reason or ""
-        )
-
     def __repr__(self) -> str:
         code = "" if self.close_code is None else f" code={self.close_code}"
         return f"<WebSocket {self._handshake.scope.get('path', '')} {self._state.value}{code}>"
-
-
-async def _turn_of_others() -> int:
-    await asyncio.sleep(0)
-    return TURN_MESSAGES
-
-
-def _is_text(data: object) -> bool:
-    if isinstance(data, str):
-        return True
-    if isinstance(data, _BINARY):
-        return False
-    raise EncodeError(
-        f"this WebSocket sends str and bytes, got {type(data).__name__}; use send_json(), "
-        "or annotate it as WebSocket[In, Out]"
-    )
