@@ -7,12 +7,13 @@ The same promises of the native transport are in `tests/contracts/test_transport
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from apistar.exceptions import OutboxFull, WebSocketDisconnect
 from apistar.limits import Limits
+from apistar.transports import asgi
 from apistar.transports.asgi import ASGITransport
 from apistar.transports.transport import Ending
 from apistar.types import Event
@@ -53,11 +54,16 @@ class SlowServer:
 
 
 async def opened(**limits: Any) -> tuple[SlowServer, ASGITransport, list[Ending]]:
-    server, endings = SlowServer(), []  # type: tuple[SlowServer, list[Ending]]
+    server = SlowServer()
+    return server, *await opened_on(server, **limits)
+
+
+async def opened_on(server: SlowServer, **limits: Any) -> tuple[ASGITransport, list[Ending]]:
+    endings: list[Ending] = []
     transport = ASGITransport({"asgi": {"spec_version": "2.4"}}, server.receive, server.send)
     transport.bind(endings.append, Limits(**limits), None, "/")
     await transport.accept(None, ())
-    return server, transport, endings
+    return transport, endings
 
 
 async def send(transport: ASGITransport, text: str) -> None:
@@ -169,3 +175,51 @@ async def test_close_lets_what_was_taken_leave_first() -> None:
     server.open.set()
     await asyncio.wait_for(closing, TIME_LIMIT_S)
     assert server.sent == list("abc")
+
+
+# A send that the server refuses
+
+
+class Refusing(SlowServer):
+    """Refuses to send, and says how the connection ended if it is told to."""
+
+    def __init__(self, fault: Exception, says: bool) -> None:
+        super().__init__()
+        self.fault = fault
+        self.says = says
+
+    async def send(self, event: Event) -> None:
+        if event["type"] == "websocket.send":
+            if self.says:
+                self.leave(4001)
+            raise self.fault
+
+
+@pytest.mark.parametrize("receiving", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "says", "code"),
+    [
+        (OSError(), True, 4001),
+        (RuntimeError("late"), True, 4001),
+        (OSError(), False, 1006),
+        (RuntimeError("late"), False, None),
+    ],
+)
+async def test_sender_that_is_refused_learns_how_it_ended(
+    fault: Exception, says: bool, code: int | None, receiving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "LEARN_TIMEOUT_S", 0.05)
+    server = Refusing(fault, says)
+    transport, endings = await opened_on(server)
+    reading = asyncio.ensure_future(transport.receive()) if receiving else None
+    await asyncio.sleep(0)
+    waiting = transport.send("a", True)
+    assert waiting is not None
+    with pytest.raises(RuntimeError if code is None else WebSocketDisconnect) as raised:
+        await waiting
+    assert [ending.code for ending in endings] == [code or 1006]
+    assert code is None or cast("WebSocketDisconnect", raised.value).code == code
+    if reading is not None:
+        reading.cancel()
+    await asyncio.sleep(0.01)  # for what was cancelled to end
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
