@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+from datetime import datetime, time
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -23,6 +24,8 @@ from tests.docs.application import Draw, Leave, Order, Person, Say
 from tests.docs.extremes import Add, Multiply, Node
 
 pytestmark = [pytest.mark.requires("node")]
+
+Local = Annotated[time, msgspec.Meta(tz=False)]
 
 VALUES: Final[list[tuple[Any, Any]]] = [
     (Say, {"type": "say", "text": "hello"}),
@@ -60,6 +63,11 @@ VALUES: Final[list[tuple[Any, Any]]] = [
     (list[int | str], [1, "a"]),
     (list[int | str], [1, None]),
     (int | None, "no"),
+    *((datetime, f"2026-01-31T{text}") for text in ("12:00:00", "12:00:00Z", "12:00:00.5+01:00", "12:00", "25")),
+    *((time, text) for text in ("12:00:00", "12:00:00Z", "12:00", "noon")),
+    *((Local, text) for text in ("12:00:00", "noon")),
+    (datetime, "2026-01-31 12:00:00"),
+    (datetime, "today"),
 ]
 
 
@@ -134,7 +142,7 @@ def test_samples_are_taken_by_the_server() -> None:
     """What the form begins with can be sent as it is, wherever a schema alone says what fits."""
     types = [
         *(Say, Draw, Leave, Order, Person, dict[str, int], list[int | str], tuple[int, str], bool, None),
-        *(Add, Multiply, Node, Add | None, list[Multiply], Even, Negative),
+        *(Add, Multiply, Node, Add | None, list[Multiply], Even, Negative, datetime, time, Local),
     ]
     described = describe(types)
     found = node(

@@ -184,6 +184,7 @@ def test_summary_stands_beside_its_path(driver: webdriver.Chrome, extremes: str)
     ("place", "words"),
     [
         ("calculate", "Multiply"),
+        ("calculate", "list[float]\ntext\nHow"),
         ("multiply", "right"),
         ("endless", "Say what cannot be said"),
         ("#/type/Multiply", '"type": "number"'),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import pydantic
@@ -146,8 +146,33 @@ def test_describe_does_not_invent_a_description_for_a_dataclass() -> None:
 
 def test_describe_names_a_generic_type_with_its_argument() -> None:
     schema, definitions = one(Page[int])
-    assert schema == reference("Page_int_")
-    assert definitions["Page_int_"]["title"] == "Page[int]"
+    assert schema == reference("Page_int")
+    assert definitions["Page_int"]["title"] == "Page[int]"
+
+
+class Sheet(pydantic.BaseModel, Generic[T]):
+    item: T
+
+
+@pytest.mark.parametrize(
+    ("tp", "name", "title"),
+    [
+        (Page[Point], "Page_Point", "Page[Point]"),
+        (Page[list[Point]], "Page_list_Point", "Page[list[Point]]"),
+        (Page[Point | None], "Page_Point_None", "Page[Point | None]"),
+        (Page[Page[Point]], "Page_Page_Point", "Page[Page[Point]]"),
+        (Page[Literal["a.b"]], "Page_Literal_a_b", "Page[Literal['a.b']]"),
+        (Sheet[Point], "Sheet_Point", "Sheet[Point]"),
+        (Sheet[list[int]], "Sheet_list_int", "Sheet[list[int]]"),
+    ],
+)
+def test_describe_names_a_generic_type_without_modules(tp: Any, name: str, title: str) -> None:
+    described = describe([tp, list[tp]])
+    assert described.incoming == (reference(name), {"type": "array", "items": reference(name)})
+    assert described.definitions[name]["title"] == title
+    local = type("Point", (msgspec.Struct,), {"__annotations__": {"y": int}})
+    both = describe([Page[Point], Page[local]])  # type: ignore[valid-type]
+    assert {"Page_Point", "Page_Point_2"} <= both.definitions.keys()
 
 
 def test_describe_reads_models_by_alias() -> None:

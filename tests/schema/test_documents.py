@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -229,3 +230,11 @@ def test_text_that_is_no_document_is_refused(written: str) -> None:
 def test_json_ends_with_a_line_break_and_is_indented(reference: Reference) -> None:
     written: Document = openapi(reference)
     assert text(written, Format.JSON) == json.dumps(written, indent=2, ensure_ascii=False) + "\n"
+
+
+def test_titles_of_asyncapi_are_names_of_classes() -> None:
+    """Generators of code call what they make by a schema's title."""
+    rooms = importlib.import_module("examples.rooms").app.reference()
+    schemas = asyncapi(rooms)["components"]["schemas"]
+    assert "Published_Said" in schemas
+    assert all(re.fullmatch(r"\w+", schema["title"]) for schema in schemas.values())

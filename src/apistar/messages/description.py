@@ -22,8 +22,8 @@ import msgspec
 
 from ..exceptions import ConfigurationError
 from . import models
+from .completion import complete
 from .docstring import Docstring, parse
-from .key_names import name_keys
 
 Schema: TypeAlias = dict[str, object]
 Mode: TypeAlias = Literal["validation", "serialization"]
@@ -110,7 +110,7 @@ class _Drawer:
         schemas, definitions = msgspec.json.schema_components(
             types, schema_hook=self._custom, ref_template=self._reference
         )
-        name_keys(types, schemas, definitions, self._reference)
+        complete(types, schemas, definitions, self._reference)
         return self._adopt(schemas, definitions)
 
     def _of_models(self, uses: Sequence[tuple[object, Mode]]) -> list[Schema]:
@@ -131,13 +131,15 @@ class _Drawer:
             return [{}] if len(uses) == 1 else [schema for use in uses for schema in self._batch([use], draw)]
 
     def _adopt(self, schemas: Sequence[Schema], definitions: Mapping[str, Schema]) -> list[Schema]:
-        """Take definitions in, renaming those whose name another type has."""
+        """Take definitions in, renaming those whose name another type has, or whose name is no word."""
         renamed: dict[object, str] = {}
-        for name, definition in definitions.items():
+        for given, definition in definitions.items():
+            name = _shorten(given, definition)
             if self.definitions.get(name, definition) != definition:
                 free = next(f"{name}_{n}" for n in itertools.count(2) if f"{name}_{n}" not in self.definitions)
-                renamed[self._reference.format(name=name)] = self._reference.format(name=free)
                 name = free
+            if name != given:
+                renamed[self._reference.format(name=given)] = self._reference.format(name=name)
             self.definitions[name] = definition
         if renamed:
             for schema in (*schemas, *definitions.values()):
@@ -158,6 +160,24 @@ class _Drawer:
             schema.update(inner[index])
         for part in subschemas(schema):
             self._fill(part, inner)
+
+
+def _shorten(name: str, definition: Schema) -> str:
+    """
+    A generic type's name: `Page_Order` where its title is `Page[Order]`.
+
+    msgspec spells arguments that are no classes with their modules, `Page[list[shop.orders.Order]]`, and the names of
+    both engines end in underscores; from them others make the names of classes.
+    """
+    title = definition.get("title")
+    if not isinstance(title, str) or re.fullmatch(r"[\w.]+\[.*\]", title) is None:
+        return name
+    short = _MODULES.sub(lambda found: found[0] if found[0][0] in "'\"" else "", title)
+    definition["title"] = short
+    return re.sub(r"[^A-Za-z0-9]+", "_", short).strip("_") or name
+
+
+_MODULES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|(?:[^\W\d][\w<>]*\.|<locals>\.)+")
 
 
 def _redirect(schema: Schema, renamed: Mapping[object, str]) -> None:

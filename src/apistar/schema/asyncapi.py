@@ -45,7 +45,7 @@ def asyncapi(reference: Reference, servers: Sequence[Server] = ()) -> Document:
     definitions = used([messages.documents, channels], reference.definitions)
     components = {
         "messages": messages.documents,
-        "schemas": {name: _schema(schema) for name, schema in definitions.items()},
+        "schemas": {name: _named(name, schema) for name, schema in definitions.items()},
         "securitySchemes": {
             name: _scheme(scheme) for name, scheme in reference.security_schemes.items() if name in names
         },
@@ -303,6 +303,12 @@ def _schema(schema: object) -> Any:
     if isinstance(found.get("$ref"), str) and len(found) > 1:
         found["allOf"] = [{"$ref": found.pop("$ref")}]
     return found
+
+
+def _named(name: str, schema: Schema) -> Any:
+    """A definition, whose title is a name as well: what makes classes of a document calls them by it."""
+    found = _schema(schema)
+    return {**found, "title": name} if "[" in str(found.get("title", "")) else found
 
 
 def _pointer(name: str) -> str:

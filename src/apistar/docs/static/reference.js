@@ -98,25 +98,31 @@ function constraints(schema, schemas) {
 
 const description = (text) => (text ? element("div.description", {}, prose(text)) : null);
 
+/** Whether a message has a type; raw text and bytes have none. */
+export const isTyped = ({ media_type }) => media_type !== "text/plain" && media_type !== "application/octet-stream";
+
 function messages(title, list, schemas, nothing) {
   if (!list.length) return section(title, element("p.note", {}, nothing));
   return section(
     title,
     list.map((message) => {
       const name = schemas.nameOf(message.schema);
+      const spelled = !name && isTyped(message); // `list[int]`, which is no name
       return element(
         "article.message-type",
         {},
         element(
           "h3",
           {},
-          name ? element("a", { href: typeLink(name) }, schemas.label(name)) : message.name,
+          name ? element("a", { href: typeLink(name) }, schemas.label(name)) : null,
+          spelled ? typeText(message.schema, schemas) : null,
+          name || spelled ? null : message.name,
           element("span.carrier", {}, message.text ? "text" : "binary"),
           message.deprecated ? element("span.deprecated", {}, "deprecated") : null,
         ),
         message.summary ? element("p", {}, inline(message.summary)) : null,
         prose(message.description),
-        members(message.schema, schemas),
+        spelled && !schemas.constraints(message.schema).length ? null : members(message.schema, schemas),
       );
     }),
   );

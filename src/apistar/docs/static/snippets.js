@@ -1,7 +1,7 @@
 // Ready code for one operation, with what the form holds: every value is quoted for the language that it stands in.
 
 import { button, copyText, element, tabs } from "./element.js";
-import { typed } from "./socket.js";
+import { isTyped } from "./reference.js";
 
 /** What a snippet is written from. */
 function facts(operation, fields, api, body) {
@@ -25,7 +25,7 @@ export function snippetsOf(operation, fields, api, body = null, form = null) {
 }
 
 function ofSocket(operation, known, api) {
-  const [first] = typed(operation.incoming);
+  const first = operation.incoming.find(isTyped);
   const message = operation.incoming.length
     ? first
       ? JSON.stringify(api.schemas.sample(first.schema))

@@ -5,6 +5,7 @@ import { Composer, Message } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Fields } from "./fields.js";
 import { Panel } from "./panel.js";
+import { isTyped } from "./reference.js";
 import { Replay } from "./replay.js";
 import { faults } from "./validation.js";
 
@@ -141,8 +142,7 @@ export class SocketPanel extends Panel {
   /** Message types under the names that are read. */
   #named(messages) {
     const { schemas } = this.api;
-    const label = ({ name, schema }) => (schemas.nameOf(schema) ? schemas.label(schemas.nameOf(schema)) : name);
-    return typed(messages).map((message) => ({ ...message, name: label(message) }));
+    return messages.filter(isTyped).map((message) => ({ ...message, name: schemas.text(message.schema) }));
   }
 
   /** The type of a message of this route. */
@@ -187,11 +187,6 @@ export class SocketPanel extends Panel {
     if (!this.connection.idle) this.connection.close();
     this.page.removed(this);
   }
-}
-
-/** Messages that have a type: raw text and bytes have none. */
-export function typed(messages) {
-  return messages.filter(({ media_type }) => media_type !== "text/plain" && media_type !== "application/octet-stream");
 }
 
 function tagOf(schema, value, schemas) {

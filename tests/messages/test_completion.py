@@ -1,12 +1,12 @@
 """
-Mappings whose keys are more than text: the schema says so, wherever the mapping stands.
+What msgspec leaves out of a schema: mappings whose keys are more than text, and times.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from types import FunctionType
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
@@ -115,3 +115,23 @@ def test_schema_and_decoder_agree_on_names_wherever_they_stand(tp: object, place
     JSON.decoder(tp)(msgspec.json.encode(place(RIGHT)))
     with pytest.raises(InvalidMessage, match=r"^key of \$.*: invalid value 'green'; expected 'red' or 'blue'"):
         JSON.decoder(tp)(msgspec.json.encode(place(WRONG)))
+
+
+@pytest.mark.parametrize(
+    ("tp", "format"),
+    [
+        (datetime, "date-time"),
+        (datetime | None, "date-time"),
+        (Annotated[datetime, msgspec.Meta(description="when")], "date-time"),
+        (Annotated[datetime, msgspec.Meta(tz=True)], "date-time"),
+        (Annotated[datetime, msgspec.Meta(tz=False)], None),
+        (time, "time"),
+        (Annotated[time, msgspec.Meta(tz=True)], "time"),
+        (Annotated[time, msgspec.Meta(tz=False)], "partial-time"),
+        (str, None),
+    ],
+)
+def test_times_say_their_format_with_a_zone_and_without(tp: Any, format: str | None) -> None:
+    struct = msgspec.defstruct("At", [("at", tp)])
+    at = describe([struct]).definitions["At"]["properties"]["at"]  # type: ignore[index]
+    assert at.get("format", at.get("anyOf", [{}])[0].get("format")) == format

@@ -1,8 +1,10 @@
 """
-The names that the keys of a JSON object may have, where a mapping's type says more than text.
+What msgspec leaves out of a schema, added by walking a type and its schema side by side.
 
-msgspec describes the values of `dict[Colour, int]`, and of its keys only the constraints of `str`. The keyword is
-`propertyNames` (JSON Schema 2020-12 §10.3.2.4); it is added here, by walking a type and its schema side by side.
+- The names of keys, where a mapping's type says more than text: msgspec describes the values of `dict[Colour, int]`,
+  and of its keys only the constraints of `str`. The keyword is `propertyNames` (JSON Schema 2020-12 §10.3.2.4).
+- The format of `datetime` and `time`, which msgspec tells only where a timezone is asked for. They are taken with and
+  without one; but whoever reads `string` and no more sends what is refused.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ _FORMATS: Final = {
     "TimeDeltaType": "duration",
     "DecimalType": "decimal",
 }
+_EITHER_ZONE: Final = ("DateTimeType", "TimeType")
 
 
-def name_keys(types: Sequence[object], schemas: Sequence[Any], definitions: Mapping[str, Any], reference: str) -> None:
+def complete(types: Sequence[object], schemas: Sequence[Any], definitions: Mapping[str, Any], reference: str) -> None:
     """
-    Add `propertyNames` to the schemas of types, and to the definitions that they refer to.
+    Complete the schemas of types, and the definitions that they refer to.
 
     Args:
         types: What was described.
@@ -48,6 +51,9 @@ class _Walk:
         if "allOf" in schema and len(schema["allOf"]) == 1:
             [schema] = schema["allOf"]
         schema = self._definitions.get(schema.get("$ref", ""), schema)
+        kind = type(info).__name__
+        if kind in _EITHER_ZONE and info.tz is None and schema.get("type") == "string":
+            schema.setdefault("format", _FORMATS[kind])
         for inner, part in self._parts(info, schema):
             self.visit(inner, part)
 
