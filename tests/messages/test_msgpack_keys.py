@@ -270,7 +270,7 @@ def test_doubled_keys_are_found_and_no_others(tree: Any) -> None:
         b"\xdd\x00\x02\x00\x00" + b"\x91\x01" * (MIB // 8),
         b"\xdd\x00\x01\x00\x00" + b"\x81\x01\x01" * (MIB // 16),
         b"\xdd\x00\x02\x00\x00" + b"\xd9\x00" * (MIB // 8),
-        b"\xdf\x00\x00\x80\x00" + b"".join(b"\xce" + key.to_bytes(4, "big") + b"\x01" for key in range(MIB // 32)),
+        b"\xdf\x00\x00\x80\x00" + b"".join(b"\xd9\x04%04x\x01" % key for key in range(MIB // 32)),
     ],
     ids=["numbers", "arrays", "maps", "texts", "keys"],
 )
@@ -283,7 +283,7 @@ def test_large_message_that_must_be_walked_takes_no_time(data: bytes) -> None:
 
 def test_message_as_msgspec_writes_it_is_never_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes of 64-bit floats look like heads of 32-bit ones: of random ones, three in a hundred."""
-    monkeypatch.setattr("apistar.messages.msgpack_keys.place_of_doubled", None)
+    monkeypatch.setattr("apistar.messages.msgpack_keys.check_keys", None)
     floats = [struct.unpack(">d", bytes([64, byte, 0xCA, byte, 0xD7, 0xFF, byte, 1]))[0] for byte in range(256)]
     for tp, value in (
         (Any, floats),
@@ -316,6 +316,98 @@ def test_type_that_may_hold_a_map_is_looked_at(tp: object) -> None:
     shapes: dict[object, bytes] = {tuple[int, Any]: b"\x92\1" + doubled, list[Row]: b"\x91\x91" + doubled}
     with pytest.raises(InvalidMessage, match="key is doubled"):
         MSGPACK.decoder(tp)(shapes.get(tp, b"\x91" + doubled))
+
+
+def keys_of_one_place(bits: int, count: int) -> list[int]:
+    """
+    Numbers that a `dict` of Python, of 2^bits places, looks long for a place for.
+
+    It tries 5 i + 1 + p, where p is what is left of the hash. Most of these keys lie one behind the other on the way
+    that is tried for p = 0; those at the end get onto it at its beginning, and must go all of it.
+    """
+    size = 1 << bits
+    filled = size * 3 // 5
+    keys, order, place = [], [0] * size, 0
+    for number in range(size):
+        order[place] = number
+        keys.append(place)
+        place = (5 * place + 1) % size
+    del keys[filled:]
+    key = size
+    while len(keys) < filled + count:
+        place, rest = key % size, key
+        while rest and order[place] < filled:
+            rest >>= 5
+            place = (5 * place + rest + 1) % size
+        if order[place] < filled // 3:
+            keys.append(key)
+        key += 1
+    return keys
+
+
+def as_map(keys: list[int]) -> bytes:
+    return b"\xdf" + len(keys).to_bytes(4, "big") + b"".join(msgspec.msgpack.encode(key) + b"\x01" for key in keys)
+
+
+def as_keys_of_pairs(count: int) -> bytes:
+    """Keys that hold others."""
+    pair = (b"\x92" + msgspec.msgpack.encode(number) + b"\x01\x01" for number in range(count))
+    return b"\xdf" + count.to_bytes(4, "big") + b"".join(pair)
+
+
+COSTLY: Final = as_map(keys_of_one_place(17, 8600))
+"""380 KB that Python needs seconds for, and a MiB of them half a minute."""
+
+
+@pytest.mark.parametrize(
+    ("tp", "data", "path"),
+    [
+        (Any, COSTLY, "$"),
+        (dict[int, int], COSTLY, "$"),
+        (Item, pairs((ID, b"\x01"), (TEXT, b"\x91" + COSTLY)), "$.text[0]"),
+        (Say | Leave, pairs((TYPE, text("say")), (TEXT, text("a")), (ID, COSTLY)), "$.id"),
+        (Held, pairs((text("item"), pairs((ID, b"\x01"))), (text("extra"), COSTLY)), "$.extra"),
+        (Any, as_keys_of_pairs(5000), "$"),
+    ],
+    ids=["untyped", "typed", "in an unknown field", "in a union", "in a field of any type", "pairs"],
+)
+def test_keys_that_were_chosen_to_have_one_place_take_no_time(tp: object, data: bytes, path: str) -> None:
+    decode = MSGPACK.decoder(tp)
+    begin = time.process_time()
+    with pytest.raises(InvalidMessage) as caught:
+        decode(data)
+    assert time.process_time() - begin < BUDGET_S / 5
+    assert caught.value.detail == f"{path}: too many keys that are no text; 4096 numbers may be"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        dict.fromkeys(range(4096), "text"),
+        {number.to_bytes(2, "big"): "bytes" for number in range(5000)},
+        {f"key {number}": {"a": number} for number in range(5000)},
+        {"a": b"\xdf" * 20_000},
+    ],
+    ids=["numbers", "bytes", "texts", "none"],
+)
+def test_large_map_with_sound_keys_is_taken(value: object) -> None:
+    assert MSGPACK.decoder(Any)(msgspec.msgpack.encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x91" * 20_000 + b"\xdf", b"\xdf\xff\xff\xff\xff" + b"\x01" * 20_000, b"\xdf" * 20_000, b"\xa1\xff" * 20_000],
+)
+def test_large_message_that_is_none_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidMessage, match=r"nested too deeply|key is doubled|malformed"):
+        MSGPACK.decoder(Any)(data)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.0, -0.0), (1.0, 1.0)])
+def test_float_that_is_written_otherwise_is_the_same_key(one: float, other: float) -> None:
+    written = [b"\xcb" + struct.pack(">d", one), b"\xca" + struct.pack(">f", other)]
+    with pytest.raises(InvalidMessage, match="key is doubled"):
+        MSGPACK.decoder(Any)(pairs((written[0], b"\x01"), (written[1], b"\x01")))
 
 
 def test_doubled_key_is_answered_1007_on_a_socket_and_400_over_http() -> None:

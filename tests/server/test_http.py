@@ -211,6 +211,17 @@ def test_body_of_a_request_for_another_protocol_is_read(
         assert is_closed(client)
 
 
+@pytest.mark.parametrize("target", [b"/1", b"http://a/1"])
+@pytest.mark.parametrize("line", [b"Content-Length: 3", b"Content-Length: 0", b"Transfer-Encoding: chunked"])
+def test_connect_has_no_body_and_ends_the_connection(ours: ServerProcess, target: bytes, line: bytes) -> None:
+    with ours.connect() as client:
+        client.sendall(request(target, line, method=b"CONNECT") + b"abc" + GET)
+        answer = read_answer(client)
+        assert (answer.body, answer.headers[b"connection"]) == (b"CONNECT /1  0", b"close")
+        assert is_closed(client)
+    assert "Traceback" not in ours.log
+
+
 def test_limit_of_concurrency_is_503(tmp_path: Path) -> None:
     with serving(tmp_path, "tests.server.http_app:app", limit_concurrency=2) as process:
         with process.connect() as waiting:

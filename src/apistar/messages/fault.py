@@ -26,7 +26,7 @@ import msgspec
 from ..exceptions import InvalidMessage
 from ..log_text import printable
 from ..types import Data
-from .keys import DoubledKey
+from .keys import KeyFault
 from .models import InvalidModel
 from .place import KEY, at
 from .spelling import strip
@@ -77,8 +77,8 @@ def fault(error: Exception, codec: WireFormat, tp: object, data: Data) -> Invali
         if codec.text and (data[:1] == "\ufeff" or data[:3] == b"\xef\xbb\xbf"):  # RFC 8259 §8.1
             return _malformed(codec.title, "a byte order mark (byte 0)")
         return _malformed(codec.title, matched["detail"] if matched else _early(codec, data))
-    if isinstance(error, DoubledKey):
-        return invalid(quote(error.path), expected="each key once", says=error.says)
+    if isinstance(error, KeyFault):
+        return invalid(quote(error.path), expected=error.expected, says=error.says)
     if isinstance(error, UnicodeError):
         return _malformed(codec.title, _not_utf8(data) if codec.text else "invalid UTF-8")
     if isinstance(error, RecursionError):

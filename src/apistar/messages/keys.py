@@ -13,19 +13,28 @@ if TYPE_CHECKING:
     from msgspec.inspect import StructType
 
 
-class DoubledKey(ValueError):
+class KeyFault(ValueError):
     """
-    An object of the message has a key twice.
+    The keys of an object are not as they must be.
 
     Attributes:
-        path: Of the key; `$` where it was not looked for.
+        path: Of the fault; `$` where it was not looked for.
         says: What is wrong there.
+        expected: What must be.
     """
 
-    def __init__(self, path: str = "$") -> None:
+    def __init__(self, path: str, says: str, expected: str) -> None:
         self.path = path
-        self.says = "a key is doubled" if path == "$" else "key is doubled"
-        super().__init__(f"{path}: {self.says}")
+        self.says = says
+        self.expected = expected
+        super().__init__(f"{path}: {says}")
+
+
+class DoubledKey(KeyFault):
+    """An object of the message has a key twice."""
+
+    def __init__(self, path: str = "$") -> None:
+        super().__init__(path, "a key is doubled" if path == "$" else "key is doubled", expected="each key once")
 
 
 def structs_of(tp: object) -> tuple[list[StructType], bool]:

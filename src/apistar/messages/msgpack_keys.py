@@ -4,7 +4,7 @@ No key twice in MessagePack either: a map that has one doubled means one thing h
 A map says how many entries it has. A flat Struct whose message has as many as it must have, which the first byte tells,
 has none doubled. For the rest, what was understood without types is written again: a message that is the same, or as
 long as that, lost nothing, since msgspec writes the shortest form there is. Only what was written otherwise is walked
-(`msgpack_walk.py`).
+(`msgpack_walk.py`), and what may hold a map that is large enough to hurt: that before anybody understands it.
 
 Source: the MessagePack specification, "Formats"; `json_keys.py` does the same for JSON.
 """
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..types import Data
-from .keys import DoubledKey, class_of, required_keys, structs_of
-from .msgpack_walk import place_of_doubled
+from .keys import class_of, required_keys, structs_of
+from .msgpack_walk import check_keys, may_hold_large_map
 
 if TYPE_CHECKING:
     from msgspec.inspect import StructType
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _decode: Final = msgspec.msgpack.Decoder().decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
+SMALL_BYTES: Final = 16384
+"""Of a message whose keys take 15 ms at most, whatever they were chosen for."""
 FIXMAP: Final = 0x80
 FIXMAP_ENTRIES: Final = 15
 """A map with more has a longer head, and is not told by its first byte."""
@@ -59,6 +61,8 @@ def read_unique(tp: object, read: Callable[[Data], object]) -> Callable[[Data], 
 
 def _read_any(read: Callable[[Data], object]) -> Callable[[Data], object]:
     def read_any(data: Data) -> object:
+        if len(data) > SMALL_BYTES and _walked(data):
+            return read(data)
         value = read(data)
         _compare(cast(bytes, data), value)
         return value
@@ -73,6 +77,8 @@ def _read_struct(struct: StructType, read: Callable[[Data], object]) -> Callable
     start = None if head is None else bytes([head]) + (_encode(struct.tag_field) if tagged else b"")
 
     def read_struct(data: Data) -> object:
+        if len(data) > SMALL_BYTES and _walked(data):
+            return read(data)
         value = read(data)
         if start is None or not cast(bytes, data).startswith(start):
             _check(cast(bytes, data))
@@ -86,6 +92,8 @@ def _read_one_of(heads: Mapping[type, int], read: Callable[[Data], object]) -> C
     head_of = heads.get
 
     def read_one_of(data: Data) -> object:
+        if len(data) > SMALL_BYTES and _walked(data):
+            return read(data)
         value = read(data)
         if head_of(type(value)) != data[0]:
             _check(cast(bytes, data))
@@ -101,12 +109,20 @@ def _head(struct: StructType, tagged: bool) -> int | None:
     return FIXMAP | entries if flat and entries <= FIXMAP_ENTRIES else None
 
 
+def _walked(data: Data) -> bool:
+    """Whether the keys of a large message were checked before anybody understands it; raises if they are not sound."""
+    if isinstance(data, str) or not may_hold_large_map(data):
+        return False
+    check_keys(data)
+    return True
+
+
 def _check(data: bytes) -> None:
     """Raise if a message, which was understood, has a doubled key."""
     try:
         value = _decode(data)
     except ValueError:  # a map as a key, or what stands in a field that nobody reads
-        _walk(data)
+        check_keys(data)
     else:
         _compare(data, value)
 
@@ -116,13 +132,7 @@ def _compare(data: bytes, value: object) -> None:
     written = _encode(value)
     # Most are written as msgspec does; a byte of a number may look like the head of another one.
     if written != data and (len(written) != len(data) or FLOAT_32 in data or TIMESTAMP_64 in data):
-        _walk(data)
-
-
-def _walk(data: bytes) -> None:
-    path = place_of_doubled(data)
-    if path is not None:
-        raise DoubledKey(path)
+        check_keys(data)
 
 
 def _holds_no_map(info: Any) -> bool:

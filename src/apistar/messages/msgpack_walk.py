@@ -1,18 +1,29 @@
 """
-Through a MessagePack message, value by value, in search of a map that has a key twice.
+Through a MessagePack message, value by value, in search of a map that has a key twice, or keys that cost too much.
 
-The message was understood before: it is whole, and every value in it has the bytes that it announces.
+Python hashes numbers, and tuples of them, without a secret: whoever chooses them makes a `dict` of 150,000 numbers, in
+1 MiB, take 20 s. So a map has a bound of such keys, and here all of them are compared as bytes, whose hash is secret.
 
 Source: the MessagePack specification, "Formats".
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
+
+from .keys import DoubledKey, KeyFault
+
+MAX_NUMBER_KEYS: Final = 4096
+"""Of one map: so many take 10 ms where they were chosen to, and a MiB of such maps half a second."""
+OTHER_KEY: Final = 16
+"""What a key that is no number, and no text, counts as: tuples can be chosen that have one hash."""
+MAX_DEPTH: Final = 1000
+"""What msgspec's decoders take, or less."""
 
 _WIDTHS: Final = {
     **dict.fromkeys((0xC4, 0xC7, 0xD9), 1),  # bin 8, ext 8, str 8
@@ -29,36 +40,68 @@ _SIZES[0xCA:0xD4] = [5, 9, 2, 3, 5, 9, 2, 3, 5, 9]  # float 32 and 64, uint and 
 _SIZES[0xD4:0xD9] = [3, 4, 6, 10, 18]  # fixext 1 to 16
 for _first in _WIDTHS:
     _SIZES[_first] = 0
+_HOLDING: Final = frozenset((*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0)))
+"""Maps, arrays, and extensions, which may be anything."""
 
 _single_bytes: Final = re.compile(rb"[\x00-\x80\x90\xa0\xc0\xc2\xc3\xe0-\xff]*").match
+_large_map: Final = re.compile(rb"\xdf|\xde[\x01-\xff]").search
 _decode: Final = msgspec.msgpack.Decoder().decode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
-_Open: TypeAlias = "tuple[int, int, set[object] | None, object]"
-"""A map or an array: values that have not been looked at, values in all, keys so far of a map, the last of them."""
+_Open: TypeAlias = "tuple[int, int, int, set[bytes] | None, bytes]"
+"""A map or an array: values that have not been looked at, values in all, and of a map what its keys cost so far, which
+they are, and the last of them."""
 
 
-def place_of_doubled(data: bytes) -> str | None:
+def may_hold_large_map(data: bytes) -> bool:
+    """Whether a map in a message may have too many keys that are no text: a map of 256 entries begins like this."""
+    return _large_map(data) is not None
+
+
+def check_keys(data: bytes) -> None:
     """
-    The path of the first key that its map has already; `None` if every key is there once.
+    Go through a message, which may be anything; what is malformed ends the way, and is left to the decoder.
 
-    Keys are one if they are of one type and equal, however they are written. Nobody looks into keys that are maps.
+    Keys are one if they are of one type and equal, however they are written. Nobody looks into keys that hold others.
+
+    Raises:
+        DoubledKey: With the path of the first key that its map has already.
+        KeyFault: If a map has too many keys that are no text.
+        RecursionError: If the message is nested too deeply.
     """
+    with contextlib.suppress(IndexError):
+        _walk(data)
+
+
+def _walk(data: bytes) -> None:
     around: list[_Open] = []
-    at, left, size = 0, 1, 1
-    seen: set[object] | None = None
-    key: object = None
+    at, left, size, cost = 0, 1, 1, 0
+    seen: set[bytes] | None = None
+    key = b""
     while True:
         while not left:
             if not around:
-                return None
-            left, size, seen, key = around.pop()
+                return
+            left, size, cost, seen, key = around.pop()
         left -= 1
         if seen is not None:
-            begin, at = at, _end_of(data, at)
-            key = _key(data[begin:at])
+            first = data[at]
+            if 0xA0 <= first < 0xC0:  # a short text; nearly all keys are
+                begin, at = at, at + first - 0x9F
+                key = data[begin:at]
+            else:
+                begin, at = at, _end_of(data, at)
+                key = _key(data[begin:at])
+                cost += _cost(first)
+                if cost > MAX_NUMBER_KEYS:
+                    raise KeyFault(
+                        _written(around[1:]),
+                        f"too many keys that are no text; {MAX_NUMBER_KEYS} numbers may be",
+                        expected="text as keys",
+                    )
             if key in seen:
-                return _written([*around[1:], (left, size, seen, key)])  # the first one is the message itself
+                raise DoubledKey(_written([*around[1:], (left, size, cost, seen, key)]))  # the first is the message
             seen.add(key)
         whole = _SIZES[data[at]]
         if whole == 1 and seen is None:  # what is long is mostly an array of small numbers
@@ -71,8 +114,11 @@ def place_of_doubled(data: bytes) -> str | None:
             first = data[at]
             inside, at = _inside(data, at)
             if inside:
-                around.append((left, size, seen, key))
+                if len(around) >= MAX_DEPTH:
+                    raise RecursionError
+                around.append((left, size, cost, seen, key))
                 left = size = inside
+                cost = 0
                 seen = set() if _is_map(first) else None
 
 
@@ -106,19 +152,40 @@ def _end_of(data: bytes, at: int) -> int:
     return at
 
 
-def _key(written: bytes) -> object:
-    """What tells a key from others; Python takes `1`, `1.0` and `True` for one."""
+def _key(written: bytes) -> bytes:
+    """A key in the shortest form; what tells it from others, since Python takes `1`, `1.0` and `True` for one."""
+    if not _is_scalar(written[0]):
+        return written
     try:
         value = _decode(written)
-        hash(value)
-    except (ValueError, TypeError):  # what Python cannot have as a key: maps, and extensions
+    except ValueError:  # text that is no UTF-8, and what else the decoder will refuse
         return written
-    return value if type(value) is str else (type(value), value)
+    return _encode(value + 0.0 if type(value) is float else value)  # -0.0 is 0.0
+
+
+def _is_scalar(first: int) -> bool:
+    """Whether a value holds no others that anybody knows of."""
+    return first not in _HOLDING
+
+
+def _cost(first: int) -> int:
+    """Of a key, by its first byte: the hash of text and bytes is secret, and costs nothing."""
+    if 0xC4 <= first < 0xC7 or 0xD9 <= first < 0xDC:
+        return 0
+    return 1 if _is_scalar(first) else OTHER_KEY
 
 
 def _written(path: Sequence[_Open]) -> str:
     steps = []
-    for left, size, seen, key in path:
-        name = key[1] if type(key) is tuple else key
-        steps.append(f"[{size - left - 1}]" if seen is None else f".{name}")
+    for left, size, _, seen, key in path:
+        steps.append(f"[{size - left - 1}]" if seen is None else f".{_shown(key)}")
     return "$" + "".join(steps)
+
+
+def _shown(key: bytes) -> object:
+    if not _is_scalar(key[0]):
+        return key
+    try:
+        return _decode(key)
+    except ValueError:
+        return key

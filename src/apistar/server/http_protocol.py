@@ -145,7 +145,7 @@ class HTTPProtocol(RequestHead):
             if self.cycle is not None and not self.cycle.response_complete:
                 self._bad("an upgrade must wait for the answers to the requests before it")
             self._upgrading = True
-        elif upgrade and any(name in BODY_HEADERS for name, _ in self.headers):
+        elif upgrade and not self._is_tunnel() and any(name in BODY_HEADERS for name, _ in self.headers):
             self._declining = True
         elif self._declined is not None:
             self.headers = self._declined
@@ -185,6 +185,10 @@ class HTTPProtocol(RequestHead):
             self._clock.stop()
         super().on_message_complete()
         self._deaf = self._declined is not None
+
+    def _is_tunnel(self) -> bool:
+        """Whether this is CONNECT, behind whose head httptools reads no body, and there is none (RFC 9110 §9.3.6)."""
+        return self.parser.get_method() == b"CONNECT"
 
     def _should_upgrade(self) -> bool:
         """Asked by uvicorn."""
