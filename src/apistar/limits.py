@@ -37,6 +37,7 @@ class Limits:
         max_handshake_bytes: Of the request line and headers; past it 431.
         max_handshake_headers: Number of headers; past it 431.
         handshake_timeout_s: From the first byte to `connect()` or `reject()`.
+        max_tls_handshakes: Of one process at once; others wait their turn.
         request_timeout_s: From the end of a request's head to the last byte of its body; past it 408. `None`: no such
             limit.
         ping_interval_s: Between pings; `None` sends none.
@@ -61,6 +62,7 @@ class Limits:
     max_handshake_bytes: int = 16 * KIB
     max_handshake_headers: int = 128
     handshake_timeout_s: float = 10.0
+    max_tls_handshakes: int = 64
     request_timeout_s: float | None = 300.0
     ping_interval_s: float | None = 20.0
     ping_timeout_s: float | None = 20.0

@@ -42,6 +42,9 @@ class Observer:
     def refused(self, route: str, status: int) -> None:
         """A handshake was answered with an HTTP status; `route` is empty where none was found."""
 
+    def tls_crowded_out(self) -> None:
+        """A connection was ended before its handshake of TLS was over, in favour of others that waited."""
+
     def published(self, channel: str, size_bytes: int) -> None:
         """This process published; `channel` is the topic's template, `room:{room}`."""
 
@@ -119,6 +122,13 @@ class Guarded(Observer):
                 observer.refused(route, status)
             except Exception:
                 self._note(observer, "refused")
+
+    def tls_crowded_out(self) -> None:
+        for observer in self.observers:
+            try:
+                observer.tls_crowded_out()
+            except Exception:
+                self._note(observer, "tls_crowded_out")
 
     def published(self, channel: str, size_bytes: int) -> None:
         for observer in self.observers:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import resource
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
@@ -13,6 +15,20 @@ from tests.server.processes import UVICORN, ServerProcess, serving
 from tests.threats.watch import echoes, summary
 
 __all__ = ["server"]
+
+OPEN_FILES: Final = 6000
+"""For the largest crowd of these tests."""
+
+
+@pytest.fixture(scope="module")
+def many_files() -> Iterator[None]:
+    """As many sockets as the hard limit allows, here and in servers that are started from here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+        pytest.skip(f"needs {OPEN_FILES} open files; the hard limit here is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, OPEN_FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ Many clients at once: thousands that stay, a storm that comes back, half a frame
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -22,18 +21,6 @@ STORM = 2000
 HALF_OPEN = 2000
 ADMITTED = 100
 AT_ONCE = 500
-
-
-@pytest.fixture(scope="module")
-def many_files() -> Iterator[None]:
-    """As many sockets as the hard limit allows, here and in servers that are started from here."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = IDLE_SOCKETS + 1000
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        pytest.skip(f"needs {wanted} open files; the hard limit here is {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(scope="module")

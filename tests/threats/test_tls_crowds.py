@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -10,17 +11,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from apistar.limits import DEFAULTS
 from tests.server.processes import ASYNCIO, LIMITS, Certificate, ServerProcess, make_certificate, serving
 from tests.server.wire import TEXT, frame, read_frame, upgrade
-from tests.threats.watch import MIB
+from tests.threats.watch import MIB, bounded
 
 pytestmark = [pytest.mark.requires("openssl")]
 
-HALF_OPEN = 200
-TIMEOUT_S = 2.0
+HALF_OPEN = 2_000
+TIMEOUT_S = 3.0
+PLACES = DEFAULTS.max_tls_handshakes
 ON_ASYNCIO = ASYNCIO.partition(";")[0] + "; sys.modules['uvloop'] = None; " + LIMITS
-PER_HANDSHAKE_BYTES = {"uvloop": 64 * 1024, "asyncio": 320 * 1024}
-"""What OpenSSL and the loop allocate for a connection of TLS, at its first byte; none of it is ours."""
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
 def secure(
-    request: pytest.FixtureRequest, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[ServerProcess, int]]:
-    """A server over TLS that gives each handshake a moment, and what one of them may cost."""
+    request: pytest.FixtureRequest,
+    certificate: Certificate,
+    many_files: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ServerProcess]:
+    """A server over TLS that gives each handshake a moment."""
     program = LIMITS if request.param == "uvloop" else ON_ASYNCIO
     limits = {"handshake_timeout_s": TIMEOUT_S}
     folder = tmp_path_factory.mktemp("secure")
     with serving(folder, "tests.server.apps:bare", program, limits=limits, **certificate.options) as process:
-        yield process, PER_HANDSHAKE_BYTES[request.param]
+        yield process
 
 
 def hello_of(tls: ssl.SSLContext) -> bytes:
@@ -54,46 +58,82 @@ def echo(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["silence", "half a hello", "a hello"])
-def test_half_handshakes_of_tls_are_sent_away_and_others_served(
-    secure: tuple[ServerProcess, int], certificate: Certificate, share: float
+def test_half_handshakes_of_tls_cost_little_and_others_are_served(
+    secure: ServerProcess, certificate: Certificate, share: float
 ) -> None:
-    server, per_handshake_bytes = secure
     tls = certificate.client()
     hello = hello_of(tls)
     sent = hello[: int(len(hello) * share)]
-    with server.connect(tls) as witness, contextlib.ExitStack() as stack:
+    with secure.connect(tls) as witness, contextlib.ExitStack() as stack:
         upgrade(witness)
-        echo(witness)
-        before, begin = server.resident_bytes(), time.monotonic()
-        clients = [stack.enter_context(server.connect()) for _ in range(HALF_OPEN)]
+
+        def alive() -> None:
+            echo(witness)
+
+        alive()
+        with bounded(secure, alive=alive):
+            begin = time.monotonic()
+            clients = [stack.enter_context(secure.connect()) for _ in range(HALF_OPEN)]
+            for client in clients:
+                client.sendall(sent)
+            alive()
+            with secure.connect(tls) as another:
+                upgrade(another)
+                echo(another)
+                for client in clients:
+                    with contextlib.suppress(ConnectionResetError):
+                        while client.recv(65536):
+                            pass
+                echo(another)
+            assert time.monotonic() - begin > TIMEOUT_S * 0.9
+    told = re.findall("too many clients begin TLS and do not finish", secure.log)
+    assert len(told) <= 1, "one line for a crowd"
+
+
+def test_client_that_leaves_without_a_word_costs_no_handshake_of_tls(secure: ServerProcess) -> None:
+    with bounded(secure, growth_bytes=8 * MIB, alive=lambda: None):
+        for _ in range(HALF_OPEN):
+            secure.connect().close()
+    assert "Traceback" not in secure.log
+
+
+def test_crowd_of_whole_handshakes_at_once_is_served(secure: ServerProcess, certificate: Certificate) -> None:
+    """More than have a place at once: the others wait, and nobody is refused."""
+    tls = certificate.client()
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(secure.connect()) for _ in range(PLACES * 3)]
+        clients = [
+            tls.wrap_socket(plain, server_hostname="localhost", do_handshake_on_connect=False) for plain in sockets
+        ]
         for client in clients:
-            client.sendall(sent)
-        echo(witness)
-        with server.connect(tls) as another:
-            upgrade(another)
-            echo(another)
-        assert server.resident_bytes() - before < HALF_OPEN * per_handshake_bytes + 4 * MIB
+            stack.enter_context(client)
+            client.setblocking(False)
+        left = set(clients)
+        deadline = time.monotonic() + TIMEOUT_S
+        while left and time.monotonic() < deadline:
+            for client in list(left):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    client.do_handshake()
+                    left.discard(client)
+        assert not left
         for client in clients:
-            with contextlib.suppress(ConnectionResetError):
-                while client.recv(65536):
-                    pass
-        assert time.monotonic() - begin > TIMEOUT_S * 0.9
-        echo(witness)
+            client.settimeout(10.0)
+            upgrade(client)
+            echo(client)
 
 
 def test_whole_handshakes_of_tls_one_after_another_leave_nothing(
-    secure: tuple[ServerProcess, int], certificate: Certificate
+    secure: ServerProcess, certificate: Certificate
 ) -> None:
-    server, _ = secure
     tls = certificate.client()
 
     def come_and_go() -> None:
         for _ in range(100):
-            with server.connect(tls) as client:
+            with secure.connect(tls) as client:
                 upgrade(client)
                 echo(client)
 
     come_and_go()
-    before = server.resident_bytes()
+    before = secure.resident_bytes()
     come_and_go()
-    assert server.resident_bytes() - before < 4 * MIB
+    assert secure.resident_bytes() - before < 4 * MIB

@@ -71,6 +71,12 @@ class PrometheusObserver(Observer):
         self._outbox = histogram("outbox_bytes", "Bytes waiting for a slow client when a message had to wait", SIZES)
         self._round_trip = histogram("ping_seconds", "Round-trip time of pings", ROUND_TRIPS)
 
+        self._tls_crowded_out = Counter(
+            "apistar_tls_crowded_out",
+            "Connections ended before their handshake of TLS was over, in favour of others",
+            registry=registry,
+        )
+
         def channel_counter(name: str, text: str) -> Counter:
             return Counter(f"apistar_channel_{name}", text, ["channel"], registry=registry)
 
@@ -110,6 +116,9 @@ class PrometheusObserver(Observer):
 
     def refused(self, route: str, status: int) -> None:
         self._refused.labels(route, str(status)).inc()
+
+    def tls_crowded_out(self) -> None:
+        self._tls_crowded_out.inc()
 
     def published(self, channel: str, size_bytes: int) -> None:
         self._published.labels(channel).inc()

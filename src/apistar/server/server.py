@@ -28,8 +28,9 @@ from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.server import Server as UvicornServer
 
 from .configuration import Settings
-from .service import Service, existing_service, handshake_limits
+from .service import Service, existing_service, handshake_limits, observer_of
 from .shutdown import FORCED_S, RELOAD_S, RESERVE_S, Watchdog, counted, drain, reserve_of, spread_of, wait_until
+from .tls_listener import TLSListeners
 
 TICK_S: Final = 1.0
 """How often the Date header is renewed."""
@@ -93,7 +94,7 @@ class Server(UvicornServer):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            with self._tls_deadlines():
+            with self._tls_listeners():
                 await super().startup(sockets)
         except OSError as error:
             logger.error("cannot listen: %s", error.strerror or error)
@@ -107,15 +108,21 @@ class Server(UvicornServer):
             self.config.announce(sockets[0])
 
     @contextlib.contextmanager
-    def _tls_deadlines(self) -> Generator[None, None, None]:
-        """uvicorn has none to give to the loop, whose own are a minute and half a minute."""
+    def _tls_listeners(self) -> Generator[None, None, None]:
+        """uvicorn asks the loop for listeners, whose handshakes have no bound in number and a minute each."""
         if not self.config.is_ssl:
             yield
             return
         limits = handshake_limits(self.config)
         loop: Any = asyncio.get_running_loop()  # whose method is replaced for as long as this lasts
-        times = {"ssl_handshake_timeout": limits.handshake_timeout_s, "ssl_shutdown_timeout": limits.close_timeout_s}
-        loop.create_server = functools.partial(loop.create_server, **times)
+        if sys.platform == "win32":  # where the loop watches no socket that it does not read
+            times = {
+                "ssl_handshake_timeout": limits.handshake_timeout_s,
+                "ssl_shutdown_timeout": limits.close_timeout_s,
+            }
+            loop.create_server = functools.partial(loop.create_server, **times)
+        else:
+            loop.create_server = TLSListeners(loop, limits, observer_of(self.config)).listen
         try:
             yield
         finally:

@@ -100,9 +100,7 @@ class Service:
         self.reset_contextvars = config.reset_contextvars
         self.root_path = config.root_path
         self.root_path_bytes = config.root_path.encode("ascii")
-        self.observer: Observer | None = own_of(config.loaded_app, "observer", Guarded)
-        if self.observer is None and settings is not None:
-            self.observer = settings.observer
+        self.observer = observer_of(config)
         self.limits = handshake_limits(config)
         self.session_limits = given or own or (DEFAULTS if settings is not None else limits_of(config))
         # An application of ours counts its connections itself, route by route.
@@ -159,6 +157,12 @@ def existing_service(server_state: ServerState) -> Service | None:
 def limits_given(config: Config) -> Limits | None:
     """What `run()` was told."""
     return config.limits if isinstance(config, Settings) else None
+
+
+def observer_of(config: Config) -> Observer | None:
+    """Of the application, or of the server's metrics."""
+    own: Observer | None = own_of(config.loaded_app, "observer", Guarded)
+    return own or (config.observer if isinstance(config, Settings) else None)
 
 
 def handshake_limits(config: Config) -> Limits:
