@@ -14,20 +14,20 @@ from __future__ import annotations
 
 import warnings
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from ..exceptions import UsageError, WebSocketProtocolError
 from ..websocket.outlet import outlet_of
-from .payload import Arrival
+from .payload import Arrival, PayloadType
 from .policy import Policy
 from .presence import Roster
-from .records import NOWHERE, Position, Presence
+from .records import NOWHERE, History, Position, Presence
 from .subscriber import Changes, Seat, Subscriber, Subscription
 from .topic import Topic
 
 if TYPE_CHECKING:
     from ..websocket import WebSocket
-    from .channel import Channel
+    from .hub import Hub
 
 MAX_OFFSET: Final = 1 << 53
 """What a double of Lua counts without error; a thousand publications a second take 285,000 years."""
@@ -37,7 +37,24 @@ MAX_NAME: Final = 64
 S = TypeVar("S", bound=Subscription[Any])
 
 
-async def begin(topic: Topic, channel: Channel[Any], subscriber: Subscriber, since: Position | None) -> None:
+class Joinable(Protocol):
+    """The channel, as who joins it knows it; `channel.py` has the one that there is."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def template(self) -> str: ...
+    @property
+    def hub(self) -> Hub: ...
+    @property
+    def payload(self) -> PayloadType: ...
+    @property
+    def history(self) -> History | None: ...
+    def needed_history(self, what: str) -> History: ...
+    def needed_presence(self, what: str) -> Presence: ...
+
+
+async def begin(topic: Topic, channel: Joinable, subscriber: Subscriber, since: Position | None) -> None:
     """Steps 2 to 4, for an open topic."""
     history = channel.history
     if since is None or since == NOWHERE or history is None:
@@ -68,7 +85,7 @@ class Block:
 
     __slots__ = ("_begun", "_channel")
 
-    def __init__(self, channel: Channel[Any]) -> None:
+    def __init__(self, channel: Joinable) -> None:
         self._channel = channel
         self._begun = False
 
@@ -82,11 +99,11 @@ class Block:
 class Joining(Block):
     """`async with room.join(ws) as joined:`; made by `Channel.join()`, which has the contract."""
 
-    __slots__ = ("_member", "_opened", "_policy", "_presence", "_roster", "_seat", "_since", "_websocket")
+    __slots__ = ("_member", "_policy", "_presence", "_roster", "_seat", "_since", "_topic", "_websocket")
 
     def __init__(
         self,
-        channel: Channel[Any],
+        channel: Joinable,
         websocket: WebSocket[Any, Any],
         member: str | None,
         since: Position | None,
@@ -100,7 +117,7 @@ class Joining(Block):
         self._policy = policy
         self._presence = presence
         self._seat: Seat | None = None
-        self._opened = False
+        self._topic: Topic | None = None
         self._roster: Roster | None = None
 
     async def __aenter__(self) -> Seat:
@@ -123,7 +140,7 @@ class Joining(Block):
         taken[channel.topic] = self
         try:
             await topic.open(channel.history)
-            self._opened = True
+            self._topic = topic
             outlet_of(websocket)  # it may have ended meanwhile
             if times is not None and self._member is not None:
                 await hub.control.listen()
@@ -150,11 +167,11 @@ class Joining(Block):
         if seat is None:
             return
         hub = channel.hub
-        if self._opened:
-            self._opened = False
-            seat.topic.remove(seat)
+        topic, self._topic = self._topic, None
+        if topic is not None:
+            topic.remove(seat)
             hub.control.forget(seat)
-            seat.topic.close()
+            topic.close()
         roster, self._roster = self._roster, None
         if roster is not None and self._member is not None:
             roster.leave(self._member)
@@ -183,14 +200,15 @@ class Joining(Block):
 class Following(Block, Generic[S]):
     """`async with room.subscribe() as publications:`; made by `Channel.subscribe()` and `changes()`."""
 
-    __slots__ = ("_kind", "_policy", "_since", "_subscription")
+    __slots__ = ("_kind", "_policy", "_since", "_subscription", "_topic")
 
-    def __init__(self, channel: Channel[Any], kind: type[S], since: Position | None, policy: Policy) -> None:
+    def __init__(self, channel: Joinable, kind: type[S], since: Position | None, policy: Policy) -> None:
         super().__init__(channel)
         self._kind = kind
         self._since = since
         self._policy = policy
         self._subscription: S | None = None
+        self._topic: Topic | None = None
 
     async def __aenter__(self) -> S:
         self._begun = True
@@ -209,14 +227,15 @@ class Following(Block, Generic[S]):
             topic.remove(subscription)
             topic.close()
             raise
-        self._subscription = subscription
+        self._subscription, self._topic = subscription, topic
         return subscription
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            subscription.topic.remove(subscription)
+        topic, self._topic = self._topic, None
+        if subscription is not None and topic is not None:
+            topic.remove(subscription)
             subscription.end()
-            subscription.topic.close()
+            topic.close()

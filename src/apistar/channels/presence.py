@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..exceptions import BrokerError, BrokerUnavailable, WebSocketProtocolError
 from .records import Presence
 
 if TYPE_CHECKING:
-    from .hub import Hub
+    from .broker import Broker
+    from .limits import ChannelLimits
 
 log: Final = logging.getLogger("apistar.channels")
 
@@ -26,6 +27,28 @@ LEAVING_AT_ONCE: Final = 500
 """Members; a broker sends what is asked at once in one round."""
 SWEEP_SLACK_S: Final = 0.02
 """After a grace is over, so that it is over by the broker's clock too."""
+
+
+class Owner(Protocol):
+    """
+    Who has the roster; `hub.py` has the one that there is.
+
+    Attributes:
+        seat: Names this process towards the broker.
+    """
+
+    broker: Broker
+    limits: ChannelLimits
+    seat: str
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run something in the background; a fault of it is logged."""
+
+    def sweep_later(self, topic: str, delay_s: float) -> None:
+        """Look for members of a topic who left, when a grace is over."""
+
+    def forget_roster(self, roster: Roster) -> None:
+        """Drop it if it is idle."""
 
 
 class Roster:
@@ -38,10 +61,10 @@ class Roster:
         entered: Members whose seat the broker has.
     """
 
-    __slots__ = ("_closed", "_counts", "_hub", "_leaving", "_lock", "_waiting", "entered", "presence", "topic")
+    __slots__ = ("_closed", "_counts", "_leaving", "_lock", "_owner", "_waiting", "entered", "presence", "topic")
 
-    def __init__(self, hub: Hub, topic: str, presence: Presence) -> None:
-        self._hub = hub
+    def __init__(self, owner: Owner, topic: str, presence: Presence) -> None:
+        self._owner = owner
         self.topic = topic
         self.presence = presence
         self.entered: set[str] = set()
@@ -68,11 +91,11 @@ class Roster:
         try:
             async with self._lock:
                 if self._closed:
-                    raise BrokerUnavailable(f"{self._hub.broker.url}: channels have stopped in this process")
+                    raise BrokerUnavailable(f"{self._owner.broker.url}: channels have stopped in this process")
                 if member not in self.entered:
-                    most = self._hub.limits.max_members
-                    entered = await self._hub.broker.enter(
-                        self.topic, [member], self._hub.seat, self.presence.ttl_s, most
+                    most = self._owner.limits.max_members
+                    entered = await self._owner.broker.enter(
+                        self.topic, [member], self._owner.seat, self.presence.ttl_s, most
                     )
                     if not entered:
                         raise WebSocketProtocolError(f"topic has its max_members of {most}", FULL)
@@ -94,7 +117,7 @@ class Roster:
             return
         if not self._leaving:
             self._waiting += 1
-            self._hub.spawn(self._leave(), f"members leave {self.topic!r}")
+            self._owner.spawn(self._leave(), f"members leave {self.topic!r}")
         self._leaving.add(member)
 
     async def _leave(self) -> None:
@@ -108,13 +131,13 @@ class Roster:
             log.warning("%s: members of %r leave when their time has run out", error, self.topic)
         finally:
             self._waiting -= 1
-            self._hub.forget_roster(self)
+            self._owner.forget_roster(self)
         if grace_s and gone:
-            self._hub.sweep_later(self.topic, grace_s + SWEEP_SLACK_S)
+            self._owner.sweep_later(self.topic, grace_s + SWEEP_SLACK_S)
 
     async def _give_up(self, members: Sequence[str]) -> None:
         """If it is cancelled, they count as entered still: `close()` gives them up then."""
-        leave, seat, grace_s = self._hub.broker.leave, self._hub.seat, self.presence.grace_s
+        leave, seat, grace_s = self._owner.broker.leave, self._owner.seat, self.presence.grace_s
         try:
             for start in range(0, len(members), LEAVING_AT_ONCE):
                 together = members[start : start + LEAVING_AT_ONCE]
@@ -132,8 +155,10 @@ class Roster:
         """
         async with self._lock:
             here = [member for member in self._counts if member in self.entered]
-            most = self._hub.limits.max_members
-            if here and not await self._hub.broker.enter(self.topic, here, self._hub.seat, self.presence.ttl_s, most):
+            most = self._owner.limits.max_members
+            if here and not await self._owner.broker.enter(
+                self.topic, here, self._owner.seat, self.presence.ttl_s, most
+            ):
                 log.warning(
                     "the broker has forgotten members of %r, and the topic has its max_members of %d without them",
                     self.topic,

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
 
 from ..exceptions import PublicationsLost, WebSocketDisconnect
 from .limits import ChannelLimits
@@ -22,7 +22,6 @@ from .records import NOWHERE, MemberJoined, MemberLeft, Position, Published
 if TYPE_CHECKING:
     from ..transports.transport import Transport
     from ..websocket import WebSocket
-    from .topic import Topic
 
 log: Final = logging.getLogger("apistar.channels")
 
@@ -30,6 +29,22 @@ REJOIN: Final = 4205
 """Publications were missed and cannot be had any more: join anew. HTTP's 205 is Reset Content."""
 TOO_SLOW: Final = 1013
 T = TypeVar("T")
+
+
+class Followed(Protocol):
+    """The topic, as who follows it knows it; `topic.py` has the one that there is."""
+
+    name: str
+    label: str
+
+    @property
+    def limits(self) -> ChannelLimits: ...
+    def remove(self, subscriber: Subscriber) -> None: ...
+    def slow_down(self, seat: Seat) -> None: ...
+    def speed_up(self, seat: Seat) -> None: ...
+    def passed_on(self, position: Position) -> bool: ...
+    def count_dropped(self, messages: int) -> None: ...
+    def close_socket(self, websocket: WebSocket[Any, Any], code: int, reason: str) -> None: ...
 
 
 class Subscriber:
@@ -57,7 +72,7 @@ class Subscriber:
         "wants_presence",
     )
 
-    def __init__(self, topic: Topic, payload: PayloadType, policy: Policy, wants_presence: bool) -> None:
+    def __init__(self, topic: Followed, payload: PayloadType, policy: Policy, wants_presence: bool) -> None:
         self.topic = topic
         self.payload = payload
         self.member: str | None = None
@@ -153,7 +168,7 @@ class Seat(Subscriber):
 
     def __init__(
         self,
-        topic: Topic,
+        topic: Followed,
         payload: PayloadType,
         websocket: WebSocket[Any, Any],
         connection: Transport,
@@ -257,7 +272,7 @@ class Subscription(Subscriber, Generic[T]):
 
     outbox: Outbox
 
-    def __init__(self, topic: Topic, payload: PayloadType, policy: Policy, wants_presence: bool) -> None:
+    def __init__(self, topic: Followed, payload: PayloadType, policy: Policy, wants_presence: bool) -> None:
         super().__init__(topic, payload, policy, wants_presence)
         self.outbox = self.new_outbox(topic.limits)
         self._replayed: deque[Arrival] = deque()

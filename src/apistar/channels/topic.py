@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..exceptions import BrokerError, BrokerUnavailable, WebSocketDisconnect
 from ..transports.transport import Prepared
@@ -21,8 +22,9 @@ from .stream import Stream
 from .subscriber import Seat, Subscriber
 
 if TYPE_CHECKING:
+    from ..observer import Observer
     from ..websocket import WebSocket
-    from .hub import Hub
+    from .broker import Broker
     from .limits import ChannelLimits
 
 log: Final = logging.getLogger("apistar.channels")
@@ -31,6 +33,23 @@ RETRY_S: Final = 0.25
 """First pause before a broker that did not answer is asked again; doubled up to RETRY_MOST_S."""
 RETRY_MOST_S: Final = 5.0
 _NOTHING: Final = Prepared(())
+
+
+class Owner(Protocol):
+    """Who has the topic; `hub.py` has the one that there is."""
+
+    broker: Broker
+    limits: ChannelLimits
+    observer: Observer | None
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run something in the background; a fault of it is logged."""
+
+    def forget(self, topic: Topic) -> None:
+        """Nobody follows it any more."""
+
+    def close_socket(self, websocket: WebSocket[Any, Any], code: int, reason: str) -> None:
+        """Close a socket in the background."""
 
 
 class Topic:
@@ -49,7 +68,7 @@ class Topic:
     __slots__ = (
         "_fast",
         "_history",
-        "_hub",
+        "_owner",
         "_pending",
         "_pending_bytes",
         "_reader",
@@ -66,8 +85,8 @@ class Topic:
         "watchers",
     )
 
-    def __init__(self, hub: Hub, name: str, label: str) -> None:
-        self._hub = hub
+    def __init__(self, owner: Owner, name: str, label: str) -> None:
+        self._owner = owner
         self.name = name
         self.label = label
         self.users = 0
@@ -87,7 +106,7 @@ class Topic:
 
     @property
     def limits(self) -> ChannelLimits:
-        return self._hub.limits
+        return self._owner.limits
 
     @property
     def position(self) -> Position | None:
@@ -133,12 +152,12 @@ class Topic:
 
     def _work(self) -> None:
         if self._worker is None:
-            self._worker = self._hub.spawn(self._settle(), f"topic {self.name!r}")
+            self._worker = self._owner.spawn(self._settle(), f"topic {self.name!r}")
 
     async def _settle(self) -> None:
         """Bring what the broker knows in line with whether there are users; one task, so that nothing overtakes."""
         fault: Exception | None = None
-        broker = self._hub.broker
+        broker = self._owner.broker
         try:
             while True:
                 if self.users and not self._ready:
@@ -166,14 +185,14 @@ class Topic:
             self._worker = None
             self._wake(fault)
             if not self.users:
-                self._hub.forget(self)
+                self._owner.forget(self)
 
     def stop(self) -> None:
         """The hub has stopped: nobody waits any longer, not for a task either that was cancelled before it began."""
         self._wake(self._stopped())
 
     def _stopped(self) -> BrokerUnavailable:
-        return BrokerUnavailable(f"{self._hub.broker.url}: channels have stopped in this process")
+        return BrokerUnavailable(f"{self._owner.broker.url}: channels have stopped in this process")
 
     def _wake(self, fault: Exception | None) -> None:
         waiters, self._waiters = self._waiters, None
@@ -288,8 +307,8 @@ class Topic:
                 subscriber.take(arrivals)
             except Exception:
                 subscriber.fail()
-        if self._hub.observer is not None:
-            self._hub.observer.delivered(self.label, len(arrivals) * (len(fast) + len(slow)))
+        if self._owner.observer is not None:
+            self._owner.observer.delivered(self.label, len(arrivals) * (len(fast) + len(slow)))
 
     def change(self, event: PresenceEvent) -> None:
         """Tell those who want to know that a member came or left."""
@@ -306,11 +325,11 @@ class Topic:
                     subscriber.fail()
 
     def count_dropped(self, messages: int) -> None:
-        if messages and self._hub.observer is not None:
-            self._hub.observer.undelivered(self.label, messages)
+        if messages and self._owner.observer is not None:
+            self._owner.observer.undelivered(self.label, messages)
 
     def close_socket(self, websocket: WebSocket[Any, Any], code: int, reason: str) -> None:
-        self._hub.close_socket(websocket, code, reason)
+        self._owner.close_socket(websocket, code, reason)
 
     # Loss
 
@@ -332,7 +351,7 @@ class Topic:
         """Called by the stream."""
         self._reread = True
         if self._reader is None:
-            self._reader = self._hub.spawn(self._read(), f"recovery of {self.name!r}")
+            self._reader = self._owner.spawn(self._read(), f"recovery of {self.name!r}")
 
     async def _read(self) -> None:
         pause_s = RETRY_S
@@ -341,7 +360,7 @@ class Topic:
                 self._reread = False
                 stream = self.stream
                 try:
-                    page = await self._hub.broker.read(self.name, self._history, stream.position)
+                    page = await self._owner.broker.read(self.name, self._history, stream.position)
                 except BrokerError:
                     self._reread = True
                     await asyncio.sleep(pause_s)
