@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from apistar.channels import Broker, History, Publication, subscription
-from apistar.channels.subscription import Line
+from apistar.channels import Broker, History, Publication, listening
+from apistar.channels.listening import Line
 from apistar.exceptions import BrokerUnavailable
 from tests.channels.connections import Connections
 from tests.channels.engines import ENGINES, EVERY_ENGINE, Engine, running_engine
@@ -80,7 +80,7 @@ async def test_engine_that_is_killed_and_comes_back(engine: Engine, kept: bool) 
 async def test_publish_fails_in_bounded_time_while_the_engine_hangs(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscription, "PING_INTERVAL_S", 0.2)
+    monkeypatch.setattr(listening, "PING_INTERVAL_S", 0.2)
     async with connected(engine) as (broker, seen):
         await broker.subscribe("t")
         engine.pause()
@@ -204,15 +204,15 @@ async def test_many_topics_are_subscribed_again(engine: Engine) -> None:
 
 
 async def test_silence_is_no_failure_while_somebody_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscription, "PING_INTERVAL_S", 0.2)
+    monkeypatch.setattr(listening, "PING_INTERVAL_S", 0.2)
     asked: list[Line] = []
-    ask = subscription.Subscription._ask
+    ask = listening.Listening._ask
 
-    async def counted(self: subscription.Subscription, line: Line) -> None:
+    async def counted(self: listening.Listening, line: Line) -> None:
         asked.append(line)
         await ask(self, line)
 
-    monkeypatch.setattr(subscription.Subscription, "_ask", counted)
+    monkeypatch.setattr(listening.Listening, "_ask", counted)
     async with connected(engine) as (broker, seen):
         await broker.subscribe("t")
         await until(lambda: len(asked) == 4, "it asked four times")

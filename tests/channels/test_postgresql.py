@@ -321,7 +321,7 @@ async def test_pool_that_swallows_listen_is_found_out(
             made.echo = elsewhere
             return made
 
-        monkeypatch.setattr(broker._subscription, "_make_line", line)  # type: ignore[attr-defined]  # of those, too
+        monkeypatch.setattr(broker._listening, "_make_line", line)  # type: ignore[attr-defined]  # of those, too
         with pytest.raises(BrokerUnavailable, match="a pool in session mode"):
             await broker.subscribe("t")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from apistar.channels import REJOIN, Broker, Channel, History, Hub, Presence, subscription
+from apistar.channels import REJOIN, Broker, Channel, History, Hub, Presence, listening
 from apistar.exceptions import BrokerUnavailable
 from tests.channels.detour import detour
 from tests.channels.redis_server import RedisServer, redis_server
@@ -163,7 +163,7 @@ async def test_way_to_redis_that_swallows_everything_is_given_up_in_bounded_time
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A half-open connection: no FIN and no RST comes, and new ones are taken and never answered."""
-    monkeypatch.setattr(subscription, "PING_INTERVAL_S", 0.3)
+    monkeypatch.setattr(listening, "PING_INTERVAL_S", 0.3)
     async with detour(server.port) as way:
         async with hub_at(f"redis://127.0.0.1:{way.port}", timeout_s=0.5) as hub:
             websocket, transport = await socket()

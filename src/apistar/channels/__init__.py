@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         Publication,
         Published,
     )
-    from .subscriber import REJOIN, Seat, Subscription
+    from .seat import REJOIN, Seat
+    from .subscription import Subscription
 
 __all__ = [
     "REJOIN",
@@ -67,9 +68,9 @@ _LAZY = {
     "PresenceEvent": "records",
     "Publication": "records",
     "Published": "records",
-    "REJOIN": "subscriber",
-    "Seat": "subscriber",
-    "Subscription": "subscriber",
+    "REJOIN": "seat",
+    "Seat": "seat",
+    "Subscription": "subscription",
     "conflate": "policy",
     "disconnect": "policy",
     "drop_oldest": "policy",

@@ -26,7 +26,7 @@ from .joining import Following, Joining
 from .payload import PayloadType
 from .policy import Policy, disconnect
 from .records import IDEMPOTENCY_TTL_S, NOWHERE, History, Position, Presence, Published
-from .subscriber import Changes, Subscription
+from .subscription import Changes, Subscription
 
 if TYPE_CHECKING:
     from ..websocket import WebSocket
@@ -183,9 +183,7 @@ class Channel(Generic[T]):
         policy.check(self.payload.annotation)
         return Joining(self, websocket, member, since, policy, presence)
 
-    def subscribe(
-        self, *, since: Position | None = None, policy: Policy = disconnect
-    ) -> Following[Subscription[Published[T]]]:
+    def subscribe(self, *, since: Position | None = None, policy: Policy = disconnect) -> Following[Subscription[T]]:
         """
         `async with room.subscribe() as publications: async for publication in publications:` in a handler or script.
 

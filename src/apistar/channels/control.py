@@ -16,7 +16,7 @@ import msgspec
 
 from ..websocket.status import WS_1008_POLICY_VIOLATION
 from .broker import Broker
-from .subscriber import Seat
+from .seat import Seat
 
 if TYPE_CHECKING:
     from ..websocket import WebSocket

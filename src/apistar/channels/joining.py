@@ -22,7 +22,9 @@ from .payload import Arrival, PayloadType
 from .policy import Policy
 from .presence import Roster
 from .records import NOWHERE, History, Position, Presence
-from .subscriber import Changes, Seat, Subscriber, Subscription
+from .seat import Seat
+from .subscriber import Subscriber
+from .subscription import Changes, Iteration
 from .topic import Topic
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ MAX_OFFSET: Final = 1 << 53
 MAX_NAME: Final = 64
 """Of an epoch or a tag; ours have 16 characters."""
 
-S = TypeVar("S", bound=Subscription[Any])
+S = TypeVar("S", bound=Iteration[Any])
 
 
 class Joinable(Protocol):

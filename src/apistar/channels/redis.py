@@ -42,11 +42,11 @@ class RedisBroker(RemoteBroker):
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         check_url(url, "redis://user:password@host:6379")
         self._commands = RedisCommands(_pool(url, timeout_s), without_credentials(url), timeout_s)
-        self._listening = _pool(url, timeout_s)
+        self._listening_pool = _pool(url, timeout_s)
         super().__init__(url, timeout_s=timeout_s, commands=self._commands)
 
     def line(self) -> RedisLine:
-        return RedisLine(self._listening)
+        return RedisLine(self._listening_pool)
 
     def parse(self, message: bytes) -> Publication | PresenceEvent:
         return parse(message)
@@ -56,7 +56,7 @@ class RedisBroker(RemoteBroker):
 
     async def close(self) -> None:
         await super().close()
-        await self._listening.disconnect()
+        await self._listening_pool.disconnect()
 
     # Publications
 

@@ -13,9 +13,9 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from .broker import POSITION_TTL_S, Broker
+from .listening import Line, Listening
 from .records import Health, History, PresenceEvent, Publication
 from .rounds import Rounds
-from .subscription import Line, Subscription
 
 log: Final = logging.getLogger("apistar.channels")
 
@@ -34,7 +34,7 @@ class RemoteBroker(Broker):
     def __init__(self, url: str, *, timeout_s: float, commands: Rounds[Any]) -> None:
         super().__init__(url, timeout_s=timeout_s)
         self._rounds = commands
-        self._subscription = Subscription(
+        self._listening = Listening(
             self.line,
             self.url,
             timeout_s,
@@ -73,18 +73,18 @@ class RemoteBroker(Broker):
             raise
 
     async def close(self) -> None:
-        await self._subscription.close()
+        await self._listening.close()
         await self._rounds.close()
 
     def health(self) -> Health:
-        fault = self._subscription.fault or self._rounds.fault
-        return Health(not fault, fault, self._subscription.restarts)
+        fault = self._listening.fault or self._rounds.fault
+        return Health(not fault, fault, self._listening.restarts)
 
     async def subscribe(self, topic: str) -> None:
-        await self._subscription.subscribe(topic)
+        await self._listening.subscribe(topic)
 
     async def unsubscribe(self, topic: str) -> None:
-        await self._subscription.unsubscribe(topic)
+        await self._listening.unsubscribe(topic)
 
     def _take(self, topic: str, message: bytes) -> None:
         try:

@@ -18,8 +18,9 @@ from ..transports.transport import Prepared
 from .payload import Arrival, Wire
 from .policy import BATCH_BYTES, BATCH_MESSAGES
 from .records import NOWHERE, History, Position, PresenceEvent, Publication
+from .seat import Seat
 from .stream import Stream
-from .subscriber import Seat, Subscriber
+from .subscriber import Subscriber
 
 if TYPE_CHECKING:
     from ..observer import Observer

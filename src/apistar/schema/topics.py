@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..channels.subscriber import REJOIN, TOO_SLOW
+from ..channels.seat import REJOIN, TOO_SLOW
 from ..components.channel import ChannelInfo
 from ..injector import Step
 from ..messages.docstring import parse

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from apistar.channels import subscription as subscription_module
-from apistar.channels.subscription import Subscription
+from apistar.channels import listening as listening_module
+from apistar.channels.listening import Listening
 from apistar.exceptions import BrokerUnavailable
 from tests.transports.wire import until
 
@@ -114,8 +114,8 @@ class Engine:
         if self.fault is not None:
             raise self.fault
 
-    def subscription(self, timeout_s: float = TIMEOUT_S) -> Subscription:
-        return Subscription(
+    def listening(self, timeout_s: float = TIMEOUT_S) -> Listening:
+        return Listening(
             self.connect,
             "fake://",
             timeout_s,
@@ -131,21 +131,21 @@ async def engine() -> Engine:
 
 
 @pytest.fixture
-async def subscription(engine: Engine) -> AsyncIterator[Subscription]:
-    made = engine.subscription()
+async def listening(engine: Engine) -> AsyncIterator[Listening]:
+    made = engine.listening()
     yield made
     await made.close()
 
 
-async def test_second_who_subscribes_does_not_depend_on_the_first(engine: Engine, subscription: Subscription) -> None:
+async def test_second_who_subscribes_does_not_depend_on_the_first(engine: Engine, listening: Listening) -> None:
     """Who is cancelled before it has sent anything."""
-    await subscription.subscribe("other")
+    await listening.subscribe("other")
     engine.takes.clear()
-    sending = asyncio.ensure_future(subscription.subscribe("slow"))
+    sending = asyncio.ensure_future(listening.subscribe("slow"))
     await asyncio.sleep(0)
-    first = asyncio.ensure_future(subscription.subscribe("t"))
+    first = asyncio.ensure_future(listening.subscribe("t"))
     await asyncio.sleep(0)
-    second = asyncio.ensure_future(subscription.subscribe("t"))
+    second = asyncio.ensure_future(listening.subscribe("t"))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait({first})
@@ -157,26 +157,26 @@ async def test_second_who_subscribes_does_not_depend_on_the_first(engine: Engine
 
 async def test_subscription_that_was_given_up_is_taken_back_when_it_is_confirmed(engine: Engine) -> None:
     """Else the engine sends a topic that nobody wants, for as long as the connection lasts."""
-    subscription = engine.subscription(timeout_s=0.05)
-    await subscription.subscribe("other")
+    listening = engine.listening(timeout_s=0.05)
+    await listening.subscribe("other")
     engine.confirms = False
     with pytest.raises(BrokerUnavailable, match=r"fake://: no answer within 0\.05 s"):
-        await subscription.subscribe("t")
+        await listening.subscribe("t")
     assert engine.line.heard == {"other", "t"}
     engine.line.come(("t", None))
     await until(lambda: engine.line.heard == {"other"}, "it is taken back")
-    await subscription.close()
+    await listening.close()
 
 
 async def test_topic_that_is_dropped_while_all_are_subscribed_again_is_not_sent(
-    engine: Engine, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscription_module, "TOPICS_PER_COMMAND", 1)
-    await asyncio.gather(*(subscription.subscribe(topic) for topic in "abc"))
+    monkeypatch.setattr(listening_module, "TOPICS_PER_COMMAND", 1)
+    await asyncio.gather(*(listening.subscribe(topic) for topic in "abc"))
     engine.takes.clear()
     engine.line.fail(LineFault("gone"))
-    await until(lambda: subscription._line is not None and len(engine.lines) == 2, "a line is there again")
-    dropping = asyncio.ensure_future(subscription.unsubscribe("c"))
+    await until(lambda: listening._line is not None and len(engine.lines) == 2, "a line is there again")
+    dropping = asyncio.ensure_future(listening.unsubscribe("c"))
     await asyncio.sleep(0)
     engine.takes.set()
     await dropping
@@ -185,7 +185,7 @@ async def test_topic_that_is_dropped_while_all_are_subscribed_again_is_not_sent(
 
 
 async def test_fault_long_after_a_failure_is_mended_at_once(
-    engine: Engine, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pause that had grown while nobody could connect is over."""
     pauses: list[float] = []
@@ -197,16 +197,16 @@ async def test_fault_long_after_a_failure_is_mended_at_once(
             pauses.append(pause_s)
             return 0.0
 
-    monkeypatch.setattr("apistar.channels.subscription.random.uniform", lambda *_: Spread())
-    await subscription.subscribe("t")
+    monkeypatch.setattr("apistar.channels.listening.random.uniform", lambda *_: Spread())
+    await listening.subscribe("t")
     engine.gone = True
     engine.line.fail(LineFault("gone"))
     await until(lambda: len(pauses) > 10, "it tries again and again")
-    assert max(pauses) == subscription_module.MAX_DELAY_S
+    assert max(pauses) == listening_module.MAX_DELAY_S
     engine.gone = False
     await until(lambda: engine.words == ["interrupted", "resumed"], "it is there again")
     tried = len(pauses)
     engine.fault = ValueError("of the listener")
     engine.line.come(("t", b"x"))
     await until(lambda: len(pauses) > tried, "it starts again")
-    assert pauses[tried] == subscription_module.FIRST_DELAY_S
+    assert pauses[tried] == listening_module.FIRST_DELAY_S
