@@ -31,6 +31,25 @@ class Asked(msgspec.Struct):
     words: list[str]
 
 
+class Model:
+    """What a handler asks for."""
+
+
+class ModelComponent(Component):
+    """Notes how it ended."""
+
+    def __init__(self, log: list[object]) -> None:
+        self._log = log
+
+    async def resolve(self) -> AsyncIterator[Model]:
+        try:
+            yield Model()
+            self._log.append("closed")
+        except BaseException as error:
+            self._log.append(error)
+            raise
+
+
 def client_of(handler: Any, method: str = "GET", **options: Any) -> TestClient:
     return TestClient(ASyncApp([Route("/", method, handler)], **options))
 
@@ -143,15 +162,7 @@ def test_events_without_a_type_carry_anything() -> None:
 
 
 def test_stream_takes_bodies_headers_and_components_with_clean_up() -> None:
-    log: list[str] = []
-
-    class Model:
-        pass
-
-    class ModelComponent(Component):
-        async def resolve(self) -> AsyncIterator[Model]:
-            yield Model()
-            log.append("closed")
+    log: list[object] = []
 
     async def answer(
         asked: http.Body[Asked], model: Model, last_event_id: http.Header[int] = 0
@@ -160,7 +171,7 @@ def test_stream_takes_bodies_headers_and_components_with_clean_up() -> None:
             yield ServerSentEvent(word, id=str(number))
         log.append("ended")
 
-    client = client_of(answer, "POST", components=[ModelComponent()])
+    client = client_of(answer, "POST", components=[ModelComponent(log)])
     response = client.post("/", json={"words": ["a", "b", "c"]}, headers={"Last-Event-ID": "2"})
     assert response.text == "id: 3\ndata: c\n\n"
     assert log == ["ended", "closed"]
@@ -325,25 +336,14 @@ async def test_cancelled_exchange_waits_for_the_clean_up() -> None:
 
 
 def test_clean_ups_see_that_the_client_has_gone() -> None:
-    seen: list[BaseException] = []
-
-    class Model:
-        pass
-
-    class ModelComponent(Component):
-        async def resolve(self) -> AsyncIterator[Model]:
-            try:
-                yield Model()
-            except BaseException as error:
-                seen.append(error)
-                raise
+    seen: list[object] = []
 
     async def answer(model: Model) -> AsyncIterator[ServerSentEvent[str]]:
         yield ServerSentEvent("a")
         await asyncio.Event().wait()
 
     async def leave() -> None:
-        peer = Peer(ASyncApp([Route("/", handler=answer)], components=[ModelComponent()]))
+        peer = Peer(ASyncApp([Route("/", handler=answer)], components=[ModelComponent(seen)]))
         await peer.read(1)
         peer.leave()
         await peer.ended()

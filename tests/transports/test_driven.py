@@ -80,6 +80,17 @@ async def parked(body: Body) -> tuple[Inbox, asyncio.Task[Any]]:
     return inbox, task
 
 
+async def listening() -> tuple[list[str], Inbox, asyncio.Task[Any]]:
+    """Start one that listens without end; what it hears comes first."""
+    heard: list[str] = []
+
+    async def body(inbox: Inbox) -> None:
+        while True:
+            heard.append(await inbox.receive())
+
+    return heard, *await parked(body)
+
+
 async def waiting(inbox: Inbox) -> None:
     """Let the loop turn until the coroutine waits for a message."""
     for _ in range(8):
@@ -174,13 +185,7 @@ async def test_what_the_coroutine_returns_its_task_returns() -> None:
 
 
 async def test_task_takes_the_step_where_another_task_is_running() -> None:
-    heard: list[str] = []
-
-    async def body(inbox: Inbox) -> None:
-        while True:
-            heard.append(await inbox.receive())
-
-    inbox, task = await parked(body)
+    heard, inbox, task = await listening()
     inbox.put("one")  # by the task of this test
     assert heard == []
     assert inbox.woken == 1
@@ -190,13 +195,7 @@ async def test_task_takes_the_step_where_another_task_is_running() -> None:
 
 
 async def test_task_takes_the_step_where_its_context_is_in_use() -> None:
-    heard: list[str] = []
-
-    async def body(inbox: Inbox) -> None:
-        while True:
-            heard.append(await inbox.receive())
-
-    inbox, task = await parked(body)
+    heard, inbox, task = await listening()
     context = inbox._context
     assert context is not None
     inbox._loop.call_soon(inbox.put, "one", context=context)
