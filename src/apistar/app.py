@@ -136,22 +136,31 @@ class ASyncApp:
                 template_dir, app=self, static_url=lambda path: f"{static_url}/{str(path).lstrip('/')}"
             )
         self._about = (title, version, description, tuple(listed("servers", servers)))
-        reference = functools.cache(self.reference)
-        schema = _schema_routes(schema_url, reference) if schema_url is not None else []
-        self._refusals: Refusals | None = None
-        docs: list[Route] = [] if ready_url is None else [readiness_route(ready_url, lambda: self.hub)]
-        if docs_url is not None:
-            self._refusals = Refusals()
-            docs += docs_routes(docs_url, reference, self._refusals, schema_url)
-        entries = table([*routes, *mounts], self._compiler.compile)
-        own = unclaimed(table([*schema, *docs], self._compiler.compile), entries)
-        self.router: Router[Operation] = Router([*entries, *own])
+        self._refusals = Refusals() if docs_url is not None else None
+        self.router = self._router([*routes, *mounts], ready_url, schema_url, docs_url)
         self._unrouted = self._compiler.unrouted(RouteKind.HTTP)
         self.injector.finish()
         mounted = [(entry.prefix, entry.mount.app) for entry in self.router.mounts]
         self._lifespan = Lifespan(self, self.injector, lifespan, mounted, self._used_hub)
         # As few coroutines as can be between server and handler: each costs memory in every connection.
         self._stack: ASGIApp = wrapped(self._dispatch, listed("middleware", middleware)) if middleware else self._answer
+
+    def _router(
+        self,
+        routes: Sequence[Route | Include | Mount],
+        ready_url: str | None,
+        schema_url: str | None,
+        docs_url: str | None,
+    ) -> Router[Operation]:
+        """The routes as they are given, and what the application serves of its own where they leave its URL free."""
+        reference = functools.cache(self.reference)
+        own = _schema_routes(schema_url, reference) if schema_url is not None else []
+        if ready_url is not None:
+            own.append(readiness_route(ready_url, lambda: self.hub))
+        if docs_url is not None and self._refusals is not None:
+            own += docs_routes(docs_url, reference, self._refusals, schema_url)
+        entries = table(routes, self._compiler.compile)
+        return Router([*entries, *unclaimed(table(own, self._compiler.compile), entries)])
 
     def _sources(self) -> list[Any]:
         return [

@@ -51,6 +51,16 @@ def test_trailers_and_chunk_extensions_without_end_get_431_and_cost_little(
     assert not answer or answer.startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize(("trailers", "status"), [(128, 200), (129, 431)])
+def test_trailers_are_as_many_as_headers_may_be(ours: ServerProcess, trailers: int, status: int) -> None:
+    with ours.connect() as client:
+        for _ in range(2):  # those of the request before do not count
+            client.sendall(CHUNKED + b"0\r\n" + b"X: y\r\n" * trailers + b"\r\n")
+            assert read_answer(client).status == status
+            if status == 431:
+                break
+
+
 @pytest.mark.parametrize(
     "body", [b"no size\r\n", b"f" * 17 + b"\r\n", b"-1\r\n", b"1\r\nxx\r\n", b"0\r\nX : y\r\n\r\n"]
 )

@@ -29,6 +29,7 @@ from .request import LimitedRequest
 _MSGPACK = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
 BodyReader = Callable[[LimitedRequest], Awaitable[Any]]
+Decode = Callable[[bytes], Any]
 
 NOTHING: Final = object()
 """The default of a body that must be there."""
@@ -59,21 +60,9 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     lists = lists_of(annotation)
 
     async def read(request: LimitedRequest) -> Any:
-        media_type = request.media_type
-        decode: Callable[[bytes], Any] | None
-        if media_type in forms:
+        if request.media_type in forms:
             return from_form(await _read_form(request), annotation, lists)
-        if media_type in _MSGPACK:
-            decode = from_msgpack
-        elif not media_type or media_type == "application/json" or media_type.endswith("+json"):
-            decode = from_json
-        else:
-            decode = None
-        if decode is None:
-            raise UnsupportedMediaType(
-                f"content type {media_type!r} is not supported; send application/json"
-                + (", application/msgpack or a form" if forms else " or application/msgpack")
-            )
+        decode = _decoder_for(request.media_type, from_json, from_msgpack, bool(forms))
         body = await request.body()
         if not body and default is not NOTHING:
             return default
@@ -87,12 +76,32 @@ def body_reader(annotation: Any, default: object = NOTHING) -> BodyReader:
     return read
 
 
+def _decoder_for(media_type: str, from_json: Decode | None, from_msgpack: Decode | None, forms: bool) -> Decode:
+    """
+    What decodes a body of this type.
+
+    Raises:
+        UnsupportedMediaType: If nothing does.
+    """
+    decode = None
+    if media_type in _MSGPACK:
+        decode = from_msgpack
+    elif not media_type or media_type == "application/json" or media_type.endswith("+json"):
+        decode = from_json
+    if decode is None:
+        raise UnsupportedMediaType(
+            f"content type {media_type!r} is not supported; send application/json"
+            + (", application/msgpack or a form" if forms else " or application/msgpack")
+        )
+    return decode
+
+
 def parses_forms() -> bool:
     """Whether forms can be read: python-multipart is installed."""
     return importlib.util.find_spec("python_multipart") is not None
 
 
-def _json_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
+def _json_decoder(annotation: Any) -> Decode | None:
     """A decoder, or `None` for a type with uploads, which only a form can carry."""
     return None if has_upload(annotation) else JSON.decoder(annotation)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, get_args, get_origin
 
 from ..annotations import bare, optional_of
 from ..exceptions import ConfigurationError, DependencyCycle, UnknownDependency
-from .component import BindingKind, Component, Lifetime, NotApplicable
+from .component import Binding, BindingKind, Component, Lifetime, NotApplicable
 from .foreign import refuse_foreign
 from .plan import MISSING, Arguments, Plan, Resolution, Step, StepKind
 from .provider import Provider, ProviderRecipe
@@ -152,14 +152,7 @@ class Program:
                     f"{' → '.join(chain)} lives as long as the application and cannot ask for "
                     f"{words(parameter.annotation)}, which belongs to a connection ({where(call)})"
                 )
-            slot = self._slots.get(binding.key)
-            if slot is None:
-                slot = self._reserve(binding.key, MISSING)
-                kind = _BINDING_STEPS[binding.kind]
-                self._keep(Step(slot, kind, binding.read, Arguments(), binding.label, about=binding.about), steps)
-            else:
-                self._reuse(slot, steps)
-            return slot
+            return self._binding_slot(binding, steps)
         for candidate in _weaker(parameter):
             component = self._registry.component_for(candidate, self._namespace)
             if component is not None:
@@ -169,6 +162,17 @@ class Program:
         if optional_of(parameter.annotation) is not None:
             return self.constant(("none",), None)
         raise self._unknown(parameter, call, chain)
+
+    def _binding_slot(self, binding: Binding, steps: dict[int, Step]) -> int:
+        """For a value that a source reads."""
+        slot = self._slots.get(binding.key)
+        if slot is not None:
+            self._reuse(slot, steps)
+            return slot
+        slot = self._reserve(binding.key, MISSING)
+        kind = _BINDING_STEPS[binding.kind]
+        self._keep(Step(slot, kind, binding.read, Arguments(), binding.label, about=binding.about), steps)
+        return slot
 
     def _component_slot(
         self,
