@@ -107,7 +107,14 @@ def test_client_with_a_sound_host_is_served(server: ServerProcess, host: bytes) 
         assert read_answer(client).status == 101
 
 
-@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+    ],
+)
 def test_plain_request_without_exactly_one_host_gets_400(server: ServerProcess, request_: bytes) -> None:
     assert status_of(server, request_) == 400
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -219,3 +220,14 @@ def test_anything_but_one_whole_pong_is_for_the_parser(data: bytes) -> None:
 @pytest.mark.parametrize("payload", [b"", b"1", b"pong", bytes(range(125))])
 def test_pong_that_stands_alone_is_unmasked(payload: bytes) -> None:
     assert lone_pong(frame(0x8A, payload)) == payload
+
+
+async def test_client_that_sends_much_at_once_is_read_in_slices_from_then_on() -> None:
+    async with echoing(Limits(ping_interval_s=None)) as (native, _, client):
+        await exchange(client, b"one")
+        tcp: Any = native._tcp
+        assert tcp.get_protocol() is native._parser
+        client.send(frame(0x82, b"x") * 400)
+        for _ in range(400):
+            assert await client.read_frame() == (0x82, b"x")
+        assert tcp.get_protocol() is native
