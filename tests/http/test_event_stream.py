@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from apistar import ASyncApp, Component, Limits, Route, TestClient, WebSocket, http
 from apistar.exceptions import ConfigurationError, EncodeError, NotFound, UnsupportedType
 from apistar.http import ServerSentEvent
+from apistar.limits import DEFAULTS
 from apistar.types import Event
 
 
@@ -54,7 +55,7 @@ def client_of(handler: Any, method: str = "GET", **options: Any) -> TestClient:
     return TestClient(ASyncApp([Route("/", method, handler)], **options))
 
 
-def waiting(log: list[str]) -> ASyncApp:
+def waiting(log: list[str], limits: Limits = DEFAULTS) -> ASyncApp:
     """Yields one event and waits until it is stopped."""
 
     async def answer() -> AsyncIterator[ServerSentEvent[str]]:
@@ -65,7 +66,7 @@ def waiting(log: list[str]) -> ASyncApp:
             await asyncio.sleep(0)  # clean-up may wait
             log.append("stopped")
 
-    return ASyncApp([Route("/", handler=answer)])
+    return ASyncApp([Route("/", handler=answer)], limits=limits)
 
 
 class Peer:
@@ -137,6 +138,7 @@ def test_stream_has_fields_in_lines_and_data_as_json() -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["x-accel-buffering"] == "no"  # nginx would keep the events
     assert "content-length" not in response.headers
     assert response.text == (
         'id: 1\ndata: {"type":"token","text":"one\\ntwo"}\n\n'
@@ -222,17 +224,26 @@ def test_hooks_see_the_answer_before_it_is_sent() -> None:
     assert log == ["ended", "ended"]
 
 
-def test_head_has_the_head_alone_and_stops_the_generator() -> None:
+class NoContent:
+    """A hook; a page that is told 204 does not come back (WHATWG HTML §9.2.3)."""
+
+    def on_response(self, response: http.Response) -> None:
+        response.status_code = 204
+
+
+@pytest.mark.parametrize(("method", "hooks"), [("HEAD", []), ("GET", [NoContent])])
+def test_answer_without_content_is_the_head_alone_and_stops_the_generator(method: str, hooks: list[type]) -> None:
     log: list[str] = []
 
     async def answer() -> AsyncIterator[ServerSentEvent[str]]:
         try:
             while True:
                 yield ServerSentEvent("a")
+                await asyncio.sleep(0)
         finally:
             log.append("ended")
 
-    response = client_of(answer).head("/")
+    response = client_of(answer, event_hooks=hooks).request(method, "/")
     assert response.headers["content-type"].startswith("text/event-stream")
     assert (response.content, log) == (b"", ["ended"])
 
@@ -289,6 +300,49 @@ async def test_quiet_stream_begins_and_is_kept_alive_by_comments() -> None:
     going_on.set()
     await peer.ended()
     assert [event["body"] for event in peer.sent if event.get("body", b":\n\n") != b":\n\n"] == [b"data: a\n\n", b""]
+
+
+async def test_comments_that_keep_it_alive_come_as_far_apart_as_pings() -> None:
+    peer = Peer(waiting([], Limits(ping_interval_s=0.1)))
+    await peer.read(1)
+    await asyncio.sleep(0.35)
+    assert len(peer.sent) - 2 in (1, 2, 3)
+    peer.leave()
+    await peer.ended()
+
+
+async def test_event_that_is_being_sent_is_not_interrupted_and_its_time_is_not_doubled() -> None:
+    limits = Limits(ping_interval_s=0.05, send_timeout_s=0.5)
+    going_on = asyncio.Event()
+
+    async def answer() -> AsyncIterator[ServerSentEvent[str]]:
+        yield ServerSentEvent("a")
+        await going_on.wait()
+        yield ServerSentEvent("b")
+
+    peer = Peer(ASyncApp([Route("/", handler=answer)], limits=limits))
+    await peer.read(1)
+    peer.stuck = True
+    going_on.set()
+    begin = asyncio.get_running_loop().time()
+    await peer.ended()
+    assert [event["body"] for event in peer.sent[1:]] == [b"data: a\n\n", b"data: b\n\n"]
+    assert asyncio.get_running_loop().time() - begin < 0.9
+
+
+async def test_stream_that_ends_as_its_client_leaves_has_ended() -> None:
+    going_on = asyncio.Event()
+
+    async def answer() -> AsyncIterator[ServerSentEvent[str]]:
+        yield ServerSentEvent("a")
+        await going_on.wait()
+
+    peer = Peer(ASyncApp([Route("/", handler=answer)]))
+    await peer.read(1)
+    going_on.set()
+    peer.leave()
+    await peer.ended()
+    assert peer.sent[-1] == {"type": "http.response.body", "body": b""}
 
 
 async def test_client_that_takes_nothing_is_given_up() -> None:

@@ -86,15 +86,14 @@ class EventStream(Response):
             Exception: What the generator raised.
         """
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
+        if scope["method"] != "HEAD" and self.status_code not in (204, 304):
             gone = self._watch(receive)
             self._output.set_result(send)
             while not self._sending.done():
                 await asyncio.wait({self._sending, gone}, timeout=self._quiet_s(), return_when=asyncio.FIRST_COMPLETED)
                 if gone.done() and not self._sending.done():
                     raise ClientDisconnect
-                if self._quiet_s() == 0.0:
-                    await self._write(send, KEEP_ALIVE)
+                await self._keep_alive(send)
             self._sending.result()
         await send({"type": "http.response.body", "body": b""})
 
@@ -113,16 +112,23 @@ class EventStream(Response):
             async for event in events:
                 data = self._encode(event)
                 self._come()
-                await self._write(await asyncio.shield(self._output), data)
+                output = await asyncio.shield(self._output)
+                async with self._turn:
+                    await self._write(output, data)
+
+    async def _keep_alive(self, send: Send) -> None:
+        if self._quiet_s() == 0.0:
+            async with self._turn:  # while an event is being sent, it is not quiet
+                if self._quiet_s() == 0.0 and not self._sending.done():
+                    await self._write(send, KEEP_ALIVE)
 
     async def _write(self, send: Send, data: bytes) -> None:
-        async with self._turn:
-            try:
-                async with asyncio.timeout(self._limits.send_timeout_s):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-            except TimeoutError:
-                raise ClientDisconnect from None
-            self._written_s = self._time()
+        try:
+            async with asyncio.timeout(self._limits.send_timeout_s):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        except TimeoutError:
+            raise ClientDisconnect from None
+        self._written_s = self._time()
 
     def _come(self) -> None:
         if not self._first.done():
