@@ -43,6 +43,8 @@ async def http(scope: Event, receive: Receive, send: Send) -> None:
         body += event.get("body", b"")
         more = event.get("more_body", False)
     path = scope["path"].removeprefix(scope["root_path"])
+    if path == "/late":
+        await asyncio.sleep(0.8)
     if path == "/slow":
         await asyncio.Event().wait()
     if path == "/endings":

@@ -158,6 +158,28 @@ def test_client_with_endless_headers_gets_431_and_costs_little(server: ServerPro
     assert_alive(server)
 
 
+@pytest.mark.parametrize(("whole", "part"), [(9, 9), (0, 17), (15, 2)])
+def test_head_that_is_not_whole_is_bounded_with_all_of_it(server: ServerProcess, whole: int, part: int) -> None:
+    """Of 16 KiB: header lines of a KiB, and KiB of a line that does not end."""
+    with server.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n" + whole * (b"X: %b\r\n" % (b"x" * 1019)))
+        time.sleep(0.1)
+        client.sendall(b"X")  # the line before it is whole
+        time.sleep(0.1)
+        client.sendall(b"X" * 1024 * part)
+        assert read_answer(client).status == 431
+
+
+def test_size_of_a_head_does_not_count_for_its_body(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: %b\r\n\r\n" % (b"x" * 10_000))
+        time.sleep(0.05)
+        client.sendall(b"1;a=" + b"a" * 10_000)
+        time.sleep(0.05)
+        client.sendall(b"\r\nx\r\n0\r\n\r\n")
+        assert read_answer(client).body == b"x"
+
+
 # Row 8: time
 
 
@@ -165,6 +187,7 @@ def test_client_with_endless_headers_gets_431_and_costs_little(server: ServerPro
     ("sent", "status"),
     [
         (b"", b""),
+        (b"GE", b"HTTP/1.1 408"),
         (b"GET /echo HT", b"HTTP/1.1 408"),
         (handshake()[:-2], b"HTTP/1.1 408"),
     ],
@@ -218,6 +241,20 @@ def test_time_of_a_handshake_on_an_old_connection_begins_with_it(short: ServerPr
         time.sleep(0.6)  # longer than a handshake may take
         client.sendall(handshake(b"/hesitate"))
         assert read_answer(client).status == 101
+
+
+def test_time_of_a_head_behind_requests_that_wait_begins_with_its_turn(short: ServerProcess) -> None:
+    request_ = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with short.connect() as client:
+        client.sendall(request_.replace(b"/ ", b"/late ") + request_ + request_[:9])
+        assert [read_answer(client).status for _ in range(2)] == [200, 200]
+        client.sendall(request_[9:])
+        assert read_answer(client).status == 200
+        client.sendall(request_.replace(b"/ ", b"/late ") + request_ + request_[:9])
+        assert [read_answer(client).status for _ in range(2)] == [200, 200]
+        begin = time.monotonic()
+        assert read_answer(client).status == 408
+        assert time.monotonic() - begin < 1.0
 
 
 def test_handshake_that_the_application_never_answers_ends_with_503(short: ServerProcess) -> None:
