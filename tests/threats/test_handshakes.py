@@ -170,6 +170,10 @@ def test_head_that_is_not_whole_is_bounded_with_all_of_it(server: ServerProcess,
         assert read_answer(client).status == 431
 
 
+def test_target_that_is_too_large_with_no_header_behind_it_gets_431(server: ServerProcess) -> None:
+    assert status_of(server, b"GET /%b HTTP/1.0\r\n\r\n" % (b"a" * (16 * 1024))) == 431
+
+
 def test_size_of_a_head_does_not_count_for_its_body(server: ServerProcess) -> None:
     with server.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: %b\r\n\r\n" % (b"x" * 10_000))
@@ -232,6 +236,15 @@ def test_empty_line_does_not_keep_an_idle_connection(tmp_path: Path) -> None:
         assert read_answer(client).status == 200
         client.sendall(b"\r\n")
         assert is_closed(client)
+
+
+def test_answer_may_take_longer_than_an_idle_connection_is_kept(tmp_path: Path) -> None:
+    with serving(tmp_path, "tests.server.apps:bare", timeout_keep_alive=1) as process, process.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(client).status == 200
+        time.sleep(0.5)
+        client.sendall(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(client).status == 200
 
 
 def test_time_of_a_handshake_on_an_old_connection_begins_with_it(short: ServerProcess) -> None:
