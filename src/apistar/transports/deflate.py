@@ -146,6 +146,9 @@ def _accept(offer: bytes) -> tuple[bytes, Deflate] | None:
             if given is None or given not in _BITS or given == b"8":
                 return None
             our_bits = min(our_bits, int(given))
+            # RFC 7692 §7.1.2.1 lets an answer name our window unasked, and Go's nhooyr.io/websocket refuses such a one;
+            # a client that did not ask inflates any window.
+            answer.append(b"server_max_window_bits=%d" % our_bits)
         elif key == b"client_max_window_bits":
             if given is not None and given not in _BITS:
                 return None
@@ -153,8 +156,6 @@ def _accept(offer: bytes) -> tuple[bytes, Deflate] | None:
             answer.append(b"client_max_window_bits=%d" % peer_bits)
         else:
             return None
-    # RFC 7692 §7.1.2.1: we may limit our own window even if the client did not ask for it.
-    answer.append(b"server_max_window_bits=%d" % our_bits)
     return b"; ".join(answer), Deflate(our_bits, peer_bits, *takeover.values())
 
 
