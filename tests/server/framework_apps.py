@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import fastapi
 import litestar
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -77,6 +79,19 @@ async def page(request: object) -> PlainTextResponse:
     return PlainTextResponse("page")
 
 
+async def events(request: object) -> StreamingResponse:
+    """Begins, and has nothing more to say."""
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            yield "data: hello\n\n"
+            await asyncio.sleep(1000)
+        finally:
+            print("events closed", flush=True)
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")
+
+
 async def noted(request: object) -> JSONResponse:
     return JSONResponse(NOTED)
 
@@ -86,6 +101,7 @@ starlette_app = Starlette(
     routes=[
         Route("/", page),
         Route("/noted", noted),
+        Route("/events", events),
         *(WebSocketRoute(f"/{handler.__name__}", handler) for handler in HANDLERS),
     ]
 )

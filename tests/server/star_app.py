@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from apistar import ASyncApp, Component, Limits, Route, WebSocket
+from apistar import ASyncApp, Component, Limits, Route, WebSocket, http
 from apistar.exceptions import HTTPException, WebSocketDisconnect, WebSocketProtocolError
 from tests.handlers import echo, never_answer, push
 
@@ -94,11 +94,53 @@ async def soon() -> str:
     return "soon"
 
 
+async def events() -> AsyncIterator[http.ServerSentEvent[str]]:
+    """Begins, and has nothing more to say."""
+    try:
+        yield http.ServerSentEvent("hello")
+        await asyncio.sleep(1000)
+    finally:
+        await asyncio.sleep(0.2)
+        print("events closed", flush=True)
+
+
+async def late_events() -> AsyncIterator[http.ServerSentEvent[str]]:
+    """Has something to say when the end has begun."""
+    print("late events begin", flush=True)
+    await asyncio.sleep(1.0)
+    while True:
+        yield http.ServerSentEvent("late")
+        await asyncio.sleep(1000)
+
+
+async def flood() -> AsyncIterator[http.ServerSentEvent[str]]:
+    """Sends without end."""
+    loop = asyncio.get_running_loop()
+    waits = loop.call_later(0.5, print, "flood waits")
+    while True:
+        yield http.ServerSentEvent("x" * 65536)
+        waits.cancel()
+        waits = loop.call_later(0.5, print, "flood waits")
+
+
+def download() -> http.StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"piece"
+            await asyncio.sleep(0.1)
+
+    return http.StreamingResponse(pieces(), media_type="application/octet-stream")
+
+
 app = ASyncApp(
     routes=[
         Route("/", handler=page),
         Route("/slow", handler=slow),
         Route("/soon", handler=soon),
+        Route("/events", handler=events),
+        Route("/late-events", handler=late_events),
+        Route("/flood", handler=flood),
+        Route("/download", handler=download),
         Route("/echo", handler=echo),
         Route("/told", handler=told),
         Route("/ignore", handler=ignore),

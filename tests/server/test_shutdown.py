@@ -139,6 +139,48 @@ def test_no_client_holds_it_up(tmp_path: Path, program: str, secure: bool) -> No
     assert "Traceback" not in process.log
 
 
+@pytest.mark.parametrize("program", [APISTAR, ASYNCIO], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize("app", [STAR, "tests.server.framework_apps:starlette_app"], ids=["star", "starlette"])
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_event_stream_ends_with_the_drain(tmp_path: Path, app: str, program: str, version: bytes) -> None:
+    with short(tmp_path, app, program=program, shutdown_timeout_s=20.0) as process, process.connect() as client:
+        client.sendall(b"GET /events HTTP/%b\r\nHost: a\r\n\r\n" % version)
+        seen = b""
+        while not seen.endswith(b"data: hello\n\n" + (b"\r\n" if version == b"1.1" else b"")):
+            seen += client.recv(4096)
+        assert_ends(process)
+        assert read_to_end(client) == (b"0\r\n\r\n" if version == b"1.1" else b"")
+    assert "events closed" in process.log
+    assert "Traceback" not in process.log
+    assert "Time is up" not in process.log
+
+
+def test_event_stream_whose_client_reads_nothing_does_not_hold_it_up(tmp_path: Path) -> None:
+    with short(tmp_path) as process, process.connect() as client:
+        client.sendall(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        process.wait_for_log("flood waits")
+        assert_ends(process)
+    assert "Traceback" not in process.log
+
+
+def test_event_stream_that_begins_in_the_drain_ends_at_once(tmp_path: Path) -> None:
+    with short(tmp_path, shutdown_timeout_s=20.0) as process, process.connect() as client:
+        client.sendall(b"GET /late-events HTTP/1.1\r\nHost: a\r\n\r\n")
+        process.wait_for_log("late events begin")
+        assert_ends(process)
+        assert read_to_end(client).endswith(b"\r\n\r\n0\r\n\r\n")
+    assert "Time is up" not in process.log
+
+
+def test_download_is_finished(tmp_path: Path) -> None:
+    with short(tmp_path, shutdown_timeout_s=20.0) as process, process.connect() as client:
+        client.sendall(b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert_ends(process)
+        assert read_to_end(client).count(b"5\r\npiece\r\n") == 5
+
+
 def late(process: ServerProcess, client: socket.socket) -> None:
     upgrade(client, b"/late")
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from ..transports.turns import TurnTaking
 from ..transports.wheel import Bucket, Wheel
 from ..types import ASGIApp, BytesLike, Event, Send
+from .event_streams import Answering
 from .service import Service
 
 NOT_STARTED: Final = -1.0
@@ -44,8 +44,8 @@ class Cancellable:
             send = self._closing(send)
         if scope["http_version"] == "1.0":
             send = self._unchunked(send)
-        send = TurnTaking(send)
-        running: Awaitable[object] = self._app(scope, receive, send)
+        answering = Answering(send, self._cycle, self._service)
+        running: Awaitable[object] = self._app(scope, receive, answering)
         try:
             return await running
         except asyncio.CancelledError:
@@ -53,6 +53,8 @@ class Cancellable:
                 raise
             self._cycle.disconnected = True  # nobody is left to be answered
             return None
+        finally:
+            answering.over()
 
     def _closing(self, send: Send) -> Send:
         """

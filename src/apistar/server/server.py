@@ -147,7 +147,7 @@ class Server(UvicornServer):
         for listener in sockets or ():
             listener.close()
         service = existing_service(self.server_state)
-        open_sockets = list(service.websockets) if service is not None else []
+        open_sockets = [*service.websockets, *service.event_streams] if service is not None else []
         spread_s = spread_of(len(open_sockets), self._drain_s)
         deadline = time.monotonic() + spread_s + self._timeout_s
         self._leave_in(spread_s + self._timeout_s + self._lifespan_s)

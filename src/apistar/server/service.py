@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 
-class Upgraded(Protocol):
-    """A connection that speaks WebSocket, as all of them are known here."""
+class Ending(Protocol):
+    """What would not end by itself, a WebSocket or an event stream, as all of them are known here."""
 
     def shutdown(self) -> None:
         """Tell handler and peer that the server goes away."""
@@ -46,6 +46,7 @@ class Service:
         session_limits: Of connections that the application uses through `receive` and `send`.
         unforwarded_app: What is called for a request without a proxy's headers.
         websockets: All connections that were upgraded, from the request to the end of TCP.
+        event_streams: All answers that are one and have begun.
         draining: The process is about to end; whoever still asks for an upgrade is sent away.
     """
 
@@ -57,6 +58,7 @@ class Service:
         "config",
         "connections",
         "draining",
+        "event_streams",
         "limits",
         "log",
         "loop",
@@ -92,7 +94,8 @@ class Service:
         self.unforwarded_app = cast(ASGIApp, self.app.app) if type(self.app) is ProxyHeadersMiddleware else self.app
         self.connections = cast("set[object]", server_state.connections)
         self.tasks = server_state.tasks
-        self.websockets: set[Upgraded] = set()
+        self.websockets: set[Ending] = set()
+        self.event_streams: set[Ending] = set()
         self.draining = False
         self.log = logging.getLogger("uvicorn.error")
         self.access_log = config.access_log and self.log.isEnabledFor(logging.INFO)

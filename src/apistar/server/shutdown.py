@@ -2,13 +2,15 @@
 How a server process ends, whatever its clients and handlers do.
 
     signal ── stops accepting ── drain ──────────── handlers finish ──── cancelled ── lifespan ── exit 0
-              │                  │ Close 1012,      │                    │ TCP reset
-              0                  │ in batches       │ spread             │              │ spread + shutdown_timeout_s
+              │                  │ Close 1012 or    │                    │ TCP reset
+              0                  │ the body's end,  │ spread             │              │ spread + shutdown_timeout_s
+                                 │ in batches
 
-The drain spreads the Closes evenly over `drain_s`, and over less where there are few sockets: no fewer than DRAIN_RATE
-in a second, so that a developer's three do not wait and a hundred thousand do not come back in one. Whoever is left at
-the end is reset or cancelled, and if that does not help (a handler that swallows its cancellation, a thread that never
-returns, a loop that is blocked) the watchdog, a thread of its own, ends the process with status 0 when time is over.
+The drain tells sockets, and event streams as well (`event_streams.py`), evenly over `drain_s`, and over less where
+there are few: no fewer than DRAIN_RATE in a second, so that a developer's three do not wait and a hundred thousand do
+not come back in one. Whoever is left at the end is reset or cancelled, and if that does not help (a handler that
+swallows its cancellation, a thread that never returns, a loop that is blocked) the watchdog, a thread of its own,
+ends the process with status 0 when time is over.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .service import Upgraded
+from .service import Ending
 
 DRAIN_RATE: Final = 50
-"""Sockets told in one second at the least; an application may ask a database about each that comes back."""
+"""Sockets and streams told in one second at the least; an application may ask a database about each that comes back."""
 TICK_S: Final = 0.05
 RESERVE_S: Final = 1.0
 """Of the time at most this much is kept for cancelled handlers and the application's own shutdown; a fifth at most."""
@@ -47,8 +49,8 @@ def reserve_of(shutdown_timeout_s: float) -> float:
     return min(RESERVE_S, shutdown_timeout_s / 5)
 
 
-async def drain(sockets: Sequence[Upgraded], spread_s: float, forced: Callable[[], bool]) -> None:
-    """Tell handler and peer of every socket that the server goes away, evenly over the time given."""
+async def drain(sockets: Sequence[Ending], spread_s: float, forced: Callable[[], bool]) -> None:
+    """Tell handler and peer of every socket and event stream that the server goes away, evenly over the time given."""
     batches = max(math.ceil(spread_s / TICK_S), 1)
     size = max(math.ceil(len(sockets) / batches), 1)
     begin = time.monotonic()
