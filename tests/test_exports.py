@@ -152,7 +152,7 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize(
     "unused",
-    ["uvicorn", "picows", "click", "rich", "httpx", "a2wsgi", "pydantic", "jinja2", "redis", "asyncpg", "yaml"],
+    ["uvicorn", "picows", "click", "httpx", "a2wsgi", "pydantic", "jinja2", "redis", "asyncpg", "yaml"],
 )
 def test_importing_the_names_of_an_application_imports_nothing_unused(unused: str) -> None:
     program = (

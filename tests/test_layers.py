@@ -74,7 +74,6 @@ TECHNOLOGIES: Final[dict[str, tuple[str, ...]]] = {
     "asyncpg": ("channels/postgresql_co*.py",),
     "redis": ("channels/redis*.py",),
     "click": ("cli/*.py",),
-    "rich": ("cli/*.py",),
     "a2wsgi": ("wsgi.py",),
     "prometheus_client": ("server/metrics.py",),
     "httpx": ("testing/*.py",),

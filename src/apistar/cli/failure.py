@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import click
 
+from . import colours
+
 
 class Failure(click.ClickException):
     """
@@ -25,4 +27,5 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         if self.report:
             click.echo(f"{self.report}\n", err=True, file=file)
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {self.message}", err=True, file=file)
+        error = click.style("Error:", fg="red", bold=True)
+        click.echo(f"{error} {self.message}", err=True, file=file, color=colours.wanted())

@@ -16,6 +16,7 @@ import click
 from .. import __version__
 from ..exceptions import ConfigurationError
 from ..server.application import BrokenModule
+from . import colours
 from .failure import Failure
 
 COMMANDS: Final = ("run", "routes", "schema", "ws")
@@ -44,6 +45,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
+        ctx.color = colours.wanted()
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ..app import ASyncApp
 from ..dispatch.operation import Operation, Style
@@ -26,12 +24,10 @@ from ..routing import RouteKind
 from ..routing.route import METHODS
 from ..routing.router import Entry, Match
 from .application import app_argument, own_application
+from .table import table
 
 OURS: Final = __name__.partition(".")[0]
-UNBOUNDED: Final = 100_000
-"""Columns of what is no terminal: lines stay whole for grep."""
-MAX_URL: Final = 32
-"""Columns up to which a URL stays in one line."""
+TITLES: Final = ("METHOD", "URL", "HANDLER", "NAME", "KIND")
 
 
 @click.command(short_help="List the routes of an application, or explain one.")
@@ -48,39 +44,35 @@ def routes(app: str, factory: bool, app_dir: str, explain: str | None, everythin
       apistar routes chat:app --explain /chat/lobby
     """
     application = own_application(app, factory, app_dir)
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNBOUNDED)
     if explain is not None:
         _explain(application, explain)
         return
     entries = [entry for entry in application.router.entries if everything or entry.target.documented]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    longest = max((len(entry.path.template) for entry in entries), default=0)
-    for title, width in (
-        ("METHOD", 9),
-        ("URL", min(longest, MAX_URL)),
-        ("HANDLER", None),
-        ("NAME", None),
-        ("KIND", None),
-    ):
-        table.add_column(title, overflow="fold", min_width=width)
-    for entry in entries:
-        table.add_row(
-            _method(entry),
-            Text(entry.path.template, style="cyan"),
-            _short(entry.origin),
-            entry.name,
-            _kind(entry.target),
-        )
-    for mounted in application.router.mounts:
-        table.add_row("any", Text(f"{mounted.prefix}/…", style="cyan"), type(mounted.mount.app).__name__, "", "mounted")
-    console.print(table)
+    rows = [
+        (_method(entry), entry.path.template, _short(entry.origin), entry.name, _kind(entry.target))
+        for entry in entries
+    ]
+    rows += [
+        ("any", f"{mounted.prefix}/…", type(mounted.mount.app).__name__, "", "mounted")
+        for mounted in application.router.mounts
+    ]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table(TITLES, rows, width) if rows else ():
+        click.echo(line)
+    _tell_what_is_left(application, entries)
+
+
+def _tell_what_is_left(application: ASyncApp, entries: list[Entry[Operation]]) -> None:
     left = [unwrapped(entry.route.handler).__module__ for entry in application.router.entries if entry not in entries]
     ours = sum(module.partition(".")[0] == OURS for module in left)
     said = [f"{ours} of the page and the schema documents"] if ours else []
     if len(left) > ours:
         said.append(f"{len(left) - ours} with documented=False")
     if said:
-        click.echo(f"\nnot listed: {' and '.join(said)}; --all lists them", err=True)
+        none = "" if entries else "no route is documented\n"
+        click.echo(f"\n{none}not listed: {' and '.join(said)}; --all lists them", err=True)
+    elif not entries:
+        click.echo("there are no routes", err=True)
 
 
 def _method(entry: Entry[Operation]) -> str:

@@ -23,7 +23,12 @@ LEVELS: Final = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}."
     "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 for all."
 )
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), metavar="N", help="0 takes a free one."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Which port; 0 takes a free one.",
 )
 @click.option("--uds", metavar="PATH", help="Listen on a unix socket instead.")
 @click.option("--fd", type=click.IntRange(0), metavar="N", help="Listen on a socket that is open already.")
@@ -62,7 +67,7 @@ LEVELS: Final = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}."
     show_default=True,
     type=click.IntRange(0),
     metavar="SECONDS",
-    help="An idle connection of plain HTTP stays open.",
+    help="Close a connection of plain HTTP that was idle for so long.",
 )
 @click.option(
     "--drain",
@@ -71,7 +76,7 @@ LEVELS: Final = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}."
     metavar="SECONDS",
     type=click.FloatRange(0),
     show_default=True,
-    help="Over which sockets are closed.",
+    help="Spread the closing of sockets over so long when the server stops.",
 )
 @click.option(
     "--shutdown-timeout",
@@ -80,7 +85,7 @@ LEVELS: Final = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}."
     default=SHUTDOWN_TIMEOUT_S,
     metavar="SECONDS",
     show_default=True,
-    help="That handlers then have.",
+    help="Then wait so long for handlers to end.",
 )
 @click.option("--env-file", metavar="FILE", help="Set the environment from it, before anything is imported.")
 @click.option("--metrics", is_flag=True, help="Counters for Prometheus at /metrics.")

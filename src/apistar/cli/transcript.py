@@ -22,6 +22,7 @@ import click
 import msgspec
 
 from ..log_text import printable
+from . import colours
 
 MAX_PARSED: Final = 4_000_000
 """Characters of a text that is looked at as JSON: values of Python take up to forty times the room."""
@@ -70,7 +71,8 @@ class Transcript:
         self._plain = plain
         self._full = full
         self._both = both
-        self._colours = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty()
+        self._colours = self._terminal and colours.wanted() is not False
 
     def received(self, message: str | bytes) -> None:
         """Show a message of the peer."""
@@ -78,8 +80,8 @@ class Transcript:
             self._message("◂", message)
         elif isinstance(message, str):
             # Somebody's pipe gets it to the letter; a terminal does not.
-            self._write(printable(message) if self._colours else message)
-        elif self._colours:
+            self._write(printable(message) if self._terminal else message)
+        elif self._terminal:
             self._write(message.hex(" "))
         else:
             sys.stdout.flush()
@@ -100,7 +102,7 @@ class Transcript:
         """Tell a person something."""
         sys.stdout.flush()
         target = sys.stdout if self._both else sys.stderr
-        target.write(f"{click.style(text, fg=colour) if target.isatty() else text}\n")
+        target.write(f"{click.style(text, fg=colour) if target.isatty() and colours.wanted() is not False else text}\n")
         target.flush()
 
     def _message(self, direction: str, message: str | bytes) -> None:
