@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..annotations import signature_of
 from ..exceptions import ConfigurationError
 from ..injector import name_of, where
 
@@ -28,7 +29,7 @@ def check_call(
         ConfigurationError: With the call and the signature.
     """
     try:
-        signature = inspect.signature(call)
+        signature = signature_of(call)
     except (TypeError, ValueError):
         return
     named = tuple(named)

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 
 from starlette.responses import Response
 
+from ..annotations import signature_of
 from ..components import ChannelInfo, Site
 from ..exceptions import ConfigurationError, RouteConfigurationError, UnsupportedType
 from ..http.responses import response_of
@@ -182,7 +183,7 @@ def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:
         )
     for name, method in methods.items():
         of_no_instance = isinstance(inspect.getattr_static(owner, name), staticmethod | classmethod)
-        if of_no_instance or not inspect.isfunction(unwrapped(method)) or not inspect.signature(method).parameters:
+        if of_no_instance or not inspect.isfunction(unwrapped(method)) or not signature_of(method).parameters:
             raise ConfigurationError(f"{owner.__qualname__}.{name} must be a method that takes `self`")
         if yields(method):
             raise ConfigurationError(
@@ -190,7 +191,7 @@ def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:
                 "belongs into on_response and on_error, or into a Component"
             )
     if on_error := methods.get("on_error"):
-        for parameter in list(inspect.signature(on_error).parameters.values())[1:]:
+        for parameter in list(signature_of(on_error).parameters.values())[1:]:
             if parameter.annotation is parameter.empty and parameter.default is parameter.empty:
                 raise ConfigurationError(
                     f"{owner.__qualname__}.on_error ({where(on_error)}): parameter {parameter.name!r} has no "
@@ -200,7 +201,7 @@ def _hook(hook: object) -> tuple[object, dict[str, Callable[..., Any]]]:
 
 
 def _first_parameter(method: Callable[..., Any]) -> str:
-    return next(iter(inspect.signature(method).parameters))
+    return next(iter(signature_of(method).parameters))
 
 
 def _style(route: Route) -> Style:
@@ -220,7 +221,7 @@ def _check_handler(route: Route) -> None:
             f"{_label(route.handler)} is a sync generator; write `async def` for a WebSocket that sends what "
             "it yields, or return http.StreamingResponse(…)"
         )
-    parameters = list(inspect.signature(route.handler).parameters.values())
+    parameters = list(signature_of(route.handler).parameters.values())
     if [parameter.kind for parameter in parameters] == [
         inspect.Parameter.VAR_POSITIONAL,
         inspect.Parameter.VAR_KEYWORD,

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 from starlette.datastructures import FormData, UploadFile
 
+from ..annotations import annotations_of
 from ..exceptions import BadRequest
 from ..messages import models
 from ..messages.fault import fault
@@ -127,7 +128,7 @@ def _convert(expected: type, value: Any) -> Any:
 
 
 def _hints(member: object) -> dict[str, Any]:
-    if not isinstance(member, type) or not getattr(member, "__annotations__", None):
+    if not isinstance(member, type) or not annotations_of(member):
         return {}
     try:
         return typing.get_type_hints(member, include_extras=True)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Protocol, get_args, get_origin
 
 import msgspec
 
-from ..annotations import names_later
+from ..annotations import annotations_of, names_later
 from ..exceptions import ConfigurationError
 from .signature import hints_of, yields
 
@@ -62,7 +62,7 @@ class Component:
             raise ConfigurationError(
                 f"{cls.__qualname__}.lifetime must be Lifetime.CONNECTION or Lifetime.APP, not {cls.lifetime!r}"
             )
-        hints = getattr(cls.__dict__.get("resolve"), "__annotations__", {})
+        hints = annotations_of(cls.__dict__.get("resolve"))
         frame = sys._getframe(1)
         if frame.f_code.co_name != "<module>" and any(map(names_later, hints.values())):
             # String annotations of a class that is written in a function name what only that function knows.

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_origin
 
-from ..annotations import optional_of
+from ..annotations import optional_of, signature_of
 from ..exceptions import ConfigurationError
 from .component import Binding, Component, Source, chooses_itself, provided_annotation
 from .foreign import hint_of
@@ -114,7 +114,7 @@ class Registry:
 
 def _takes_self(resolve: Callable[..., object]) -> bool:
     try:
-        inspect.signature(resolve)
+        signature_of(resolve)
     except ValueError:  # a bound method of a function without parameters
         return False
     return True

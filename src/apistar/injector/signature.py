@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
-from ..annotations import is_union, names_later
+from ..annotations import annotations_of, is_union, names_later, signature_of
 from ..exceptions import ConfigurationError
 
 
@@ -61,7 +61,7 @@ def parameters_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None 
         ConfigurationError: If an annotation names something that cannot be found.
     """
     try:
-        signature = inspect.signature(call)
+        signature = signature_of(call)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the signature of {call!r} cannot be read: {error}") from None
     hints = hints_of(call, namespace)
@@ -83,7 +83,7 @@ def hints_of(call: Callable[..., Any], namespace: Mapping[str, Any] | None = Non
     function = unwrapped(call)
     if inspect.isclass(function):
         function = function.__init__
-    annotations = getattr(function, "__annotations__", {})
+    annotations = annotations_of(function)
     if not any(map(names_later, annotations.values())):
         return {name: type(None) if hint is None else hint for name, hint in annotations.items()}
     owner = getattr(call, "__self__", None)

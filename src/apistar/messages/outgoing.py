@@ -20,6 +20,7 @@ from uuid import UUID
 
 import msgspec
 
+from ..annotations import has_annotations
 from ..exceptions import EncodeError, InvalidMessage
 from .exact import Proof
 from .models import is_model
@@ -61,7 +62,7 @@ def guard_encoder(
     def encode(value: object) -> bytes:
         proof = proof_of(type(value), False)
         if proof is False and instances is not None and not isinstance(value, instances):
-            made = [f"{cls.__name__}(…)" for cls in instances if hasattr(cls, "__annotations__")]
+            made = [f"{cls.__name__}(…)" for cls in instances if has_annotations(cls)]
             hint = f"; write {' or '.join(made)}" if isinstance(value, dict) and made else ""
             raise EncodeError(
                 f"cannot send a value of type {spell(type(value))}: the outgoing type is {spell(tp)}{hint}"

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from ..annotations import is_union
+from ..annotations import has_annotations, is_union
 from ..exceptions import UnsupportedType
 from .models import holds_model, is_model
 from .spelling import arguments, members, spell, strip
@@ -121,7 +121,7 @@ def _smallest(tp: object, error: Exception) -> tuple[str, object, Exception]:
 def _parts(tp: object) -> Iterator[tuple[str, object]]:
     """What a type is made of; a union of what cannot be told apart has sound parts."""
     bare = strip(tp)
-    if isinstance(bare, type) and hasattr(bare, "__annotations__") and not typing.get_args(bare):
+    if isinstance(bare, type) and has_annotations(bare) and not typing.get_args(bare):
         with contextlib.suppress(NameError, TypeError):
             for name, hint in typing.get_type_hints(bare, include_extras=True).items():
                 if typing.get_origin(hint) is not typing.ClassVar:

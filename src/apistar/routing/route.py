@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..annotations import names_later
+from ..annotations import annotations_of, has_annotations, names_later
 from ..exceptions import RouteConfigurationError
 from ..limits import Limits, checked
 from ..messages.codec import Codec
@@ -139,11 +139,11 @@ def _name(handler: Callable[..., Any]) -> str:
 def _function(handler: Callable[..., Any]) -> Any:
     function = getattr(handler, "func", handler)
     function = getattr(function, "__func__", function)
-    return function if hasattr(function, "__annotations__") else type(function).__call__
+    return function if has_annotations(function) else type(function).__call__
 
 
 def _has_string_annotations(handler: Callable[..., Any]) -> bool:
-    return any(map(names_later, getattr(_function(handler), "__annotations__", {}).values()))
+    return any(map(names_later, annotations_of(_function(handler)).values()))
 
 
 def _local_names(handler: Callable[..., Any], frame: types.FrameType | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
+from ..annotations import signature_of
 from ..exceptions import ConfigurationError
 
 PACKAGE: Final = str(Path(__file__).parent.parent) + os.sep
@@ -248,7 +249,7 @@ def _objection(found: Any, made: bool) -> str | None:
 def _binds(function: Callable[..., Any], arguments: int) -> bool:
     """Whether it can be called with so many; what has no signature (in C, say) can be."""
     try:
-        inspect.signature(function).bind(*range(arguments))
+        signature_of(function).bind(*range(arguments))
     except TypeError:
         return False
     except ValueError:
