@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.requirements import missing, skips_are_failures
 from tests.turns import TakeTurns
 
 TURNS: Final = "turns"
 _FOLDER: Final = pytest.StashKey[str]()
+
+# How long an example takes says nothing where ten things run at once.
+settings.register_profile("tests", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("tests")
 
 
 class Worker(Protocol):

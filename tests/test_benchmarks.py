@@ -32,7 +32,7 @@ def echo_server() -> Iterator[ServerProcess]:
 
 def wsload(server: ServerProcess, *options: str) -> tuple[int, dict[str, Any]]:
     command = [program("wsload"), "--port", str(server.port), "--pid", str(server.pids[0]), "--warmup", "0.1", *options]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
@@ -120,7 +120,7 @@ def test_wsload_refuses_wrong_answers(echo_server: ServerProcess, options: list[
 @needs_compiler
 def test_httpload_refuses_a_server_that_does_not_answer_200(echo_server: ServerProcess) -> None:
     command = [program("httpload"), "--port", str(echo_server.port), "--seconds", "0.2", "--sockets", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"] > 0

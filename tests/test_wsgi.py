@@ -102,7 +102,7 @@ def test_app_runs_on_a_wsgi_server_that_checks_every_rule() -> None:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", timeout=30) as client:
                 assert client.get("/rows").text == "".join(f"{number}\n" * 1000 for number in range(5))
                 assert client.post("/same", content=b"x" * 100_000).content == b"x" * 100_000
                 assert client.get("/hello/Zo%C3%AB").json()["hello"] == "Zoë"

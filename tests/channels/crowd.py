@@ -86,7 +86,7 @@ class Crowd:
         since = record[-1].position if record else None
         query = f"?epoch={since[0]}&offset={since[1]}" if since else ""
         url = f"ws://127.0.0.1:{self.random.choice(self.ports())}/{self.topic}{query}"
-        async with websockets.connect(url, open_timeout=10, ping_interval=None) as ws:
+        async with websockets.connect(url, open_timeout=30, ping_interval=None) as ws:
             replayed: list[Seen] = []
             joined = False
             async for text in ws:
@@ -104,7 +104,7 @@ class Crowd:
     # Publishers
 
     async def publish_by_http(self, name: str, pause_s: float) -> None:
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with httpx.AsyncClient(timeout=30) as client:
             for number in range(1_000_000):
                 with contextlib.suppress(httpx.HTTPError, IndexError):
                     self.attempted.add((name, number))

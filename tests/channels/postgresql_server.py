@@ -25,7 +25,7 @@ from tests.channels.connections import Connections
 from tests.requirements import postgresql_programs
 from tests.server.processes import free_port
 
-START_TIMEOUT_S: Final = 20.0
+START_TIMEOUT_S: Final = 60.0
 NAMES: Final = {Connections.LISTENING: "apistar listening", Connections.COMMANDS: "apistar"}
 
 

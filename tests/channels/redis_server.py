@@ -20,7 +20,7 @@ import redis
 from tests.channels.connections import Connections
 from tests.server.processes import free_port
 
-START_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 60.0
 KINDS: Final = {Connections.LISTENING: "pubsub", Connections.COMMANDS: "normal"}
 
 

@@ -24,7 +24,7 @@ from tests.integration.serving import wait_for_port
 from tests.server.processes import ROOT, free_port
 from tests.transports.wire import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 class Servers:
@@ -86,12 +86,12 @@ async def running(engine: Engine, processes: int, clients: int) -> AsyncIterator
             asyncio.ensure_future(crowd.publish_by_script("script", engine.url, 0.01)),
         ]
         try:
-            await until(lambda: bool(crowd.confirmed) and all(crowd.records), "everybody joined", 30)
+            await until(lambda: bool(crowd.confirmed) and all(crowd.records), "everybody joined", 90)
             yield crowd, servers
             before = len(crowd.confirmed)
-            await until(lambda: len(crowd.confirmed) > before + 20, "publications are made again", 30)
+            await until(lambda: len(crowd.confirmed) > before + 20, "publications are made again", 90)
             await _ended(publishers)
-            await until(crowd.caught_up, "everybody saw the newest publication", 40)
+            await until(crowd.caught_up, "everybody saw the newest publication", 120)
         finally:
             await _ended([*publishers, *followers])
     finally:
@@ -150,7 +150,7 @@ async def test_engine_that_lost_its_data_is_told_to_everybody(engine: Engine) ->
         engine.kill()
         engine.forget()
         await asyncio.to_thread(engine.start)
-        await asyncio.sleep(0.5)
+        await until(lambda: all(map(_came_back, crowd.records)), "everybody was sent away, and came back", 90)
         crowd.confirmed.clear()
     assert sorted(set(crowd.codes)) == [4205]
     counts = crowd.judge()
@@ -160,6 +160,10 @@ async def test_engine_that_lost_its_data_is_told_to_everybody(engine: Engine) ->
     lost = crowd.records[0][0].position[0]
     assert len({event.position[0] for event in joins}) == 2, "one epoch for another"
     assert not any(event.recovered and event.since and event.since[0] == lost for event in joins)
+
+
+def _came_back(record: list[Joined | Seen]) -> bool:
+    return sum(isinstance(event, Joined) for event in record) > 1
 
 
 def _record(*events: Joined | Seen) -> Crowd:

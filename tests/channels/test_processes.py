@@ -231,7 +231,7 @@ async def test_member_is_not_told_of_itself(network: Network) -> None:
 @pytest.mark.integration
 def test_workers_that_could_not_reach_each_other_do_not_start() -> None:
     command = [sys.executable, "-m", "apistar", "run", "examples.rooms:app", "--workers", "2", "--port", "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode != 0
     said = " ".join((done.stdout + done.stderr).split())
     assert (

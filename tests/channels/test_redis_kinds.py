@@ -120,7 +120,7 @@ async def test_node_of_a_cluster_says_that_the_topic_is_elsewhere(tmp_path: Path
             nodes.append(stack.enter_context(redis_server(folder, *options)))
             places.append(f"127.0.0.1:{nodes[-1].port}@{bus}")
         create = ["redis-cli", "--cluster", "create", *places, "--cluster-yes"]
-        await asyncio.to_thread(subprocess.run, create, check=True, capture_output=True, timeout=60)
+        await asyncio.to_thread(subprocess.run, create, check=True, capture_output=True, timeout=150)
         await until(lambda: all(map(takes_part, nodes)), "every node takes part")
         taken, refused = 0, []
         for node in nodes:
@@ -197,7 +197,7 @@ async def test_far_away_redis_is_slow_and_nothing_else(server: RedisServer) -> N
             way.delay_s = 0.05
             started = time.monotonic()
             await asyncio.gather(*(Log(hub).publish(number) for number in range(100)))
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 4
             await until(lambda: len(transport.taken) == 100, "all came")
         assert [int(payload) for payload in transport.taken] == list(range(100))
 

@@ -66,5 +66,5 @@ def test_technologies_are_imported_when_their_url_is_used_and_not_before() -> No
         "import sys; from apistar.channels import Broker; Broker.connect('memory://'); "
         f"print([name for name in {needed!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "[]\n"

@@ -126,7 +126,7 @@ def test_command_line_tells_no_password(command: list[str], place: str) -> None:
         env={**os.environ, "BROKER": url, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=30.0,
+        timeout=120,
     )
     told = done.stdout + done.stderr
     assert SECRET not in told

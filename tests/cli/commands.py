@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 
 
 def peak_bytes(pid: int) -> int:

@@ -32,7 +32,7 @@ pytestmark = [
     ),
 ]
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 MIB: Final = 1 << 20
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
@@ -318,7 +318,7 @@ def test_pings_whose_pongs_are_never_read_cost_little() -> None:
         told.upgrade(connection)
         before = told.peak_bytes()
         pings = frame(PING, b"x" * 125) * 8192
-        for _ in range(48):
+        for _ in range(32):  # 32 MiB, were the pongs kept
             connection.sendall(pings)
         grown.append(told.peak_bytes() - before)
         connection.sendall(NORMAL)

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from apistar.cli import main
 from apistar.cli.run import run as run_command
 from apistar.server import run
-from tests.cli.commands import INTERRUPTS, running, serving
+from tests.cli.commands import INTERRUPTS, WAIT_S, running, serving
 
 pytestmark = [pytest.mark.integration]
 
@@ -74,17 +74,17 @@ def folder(tmp_path: Path) -> Path:
 def test_run_says_where_it_is_and_ends_with_0(folder: Path, number: signal.Signals) -> None:
     with serving("chat:app", folder=folder) as (command, address):
         assert re.search(r"API Star is at http://127\.0\.0\.1:\d+/ \(ctrl-c stops it\)\n", command.output)
-        assert httpx.get(f"http://{address}/").text == "hello"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "hello"
         with connect(f"ws://{address}/echo") as client:
             client.send("ping")
-            assert client.recv(timeout=10) == "ping"
+            assert client.recv(timeout=30) == "ping"
             assert command.end(number) == 0
     assert "Traceback" not in command.output
 
 
 def test_run_says_its_address_once_for_all_workers(folder: Path) -> None:
     with serving("chat:app", "--workers", "2", folder=folder) as (command, address):
-        assert httpx.get(f"http://{address}/").text == "hello"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "hello"
         assert command.end(signal.SIGTERM) == 0
     assert command.output.count("API Star is at") == 1
     assert "Traceback" not in command.output
@@ -93,18 +93,18 @@ def test_run_says_its_address_once_for_all_workers(folder: Path) -> None:
 def test_run_serves_any_asgi_application(folder: Path) -> None:
     (folder / "other.py").write_text(STARLETTE)
     with serving("other:app", "--root-path", "/mounted", folder=folder) as (_, address):
-        assert httpx.get(f"http://{address}/").text == "/mounted"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "/mounted"
 
 
 def test_run_calls_a_factory(folder: Path) -> None:
     with serving("chat:make", "--factory", folder=folder) as (_, address):
-        assert httpx.get(f"http://{address}/").text == "hello"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "hello"
 
 
 def test_run_imports_from_another_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with serving("chat:app", "--app-dir", str(folder), folder=elsewhere) as (_, address):
-        assert httpx.get(f"http://{address}/").text == "hello"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "hello"
 
 
 def test_run_listens_on_a_unix_socket(folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_run_listens_on_a_socket_that_is_open_already(folder: Path) -> None:
         port = listener.getsockname()[1]
         with running("run", "chat:app", "--fd", str(listener.fileno()), folder=folder, fds=(listener.fileno(),)) as own:
             own.wait_for(f"API Star is at http://127.0.0.1:{port}/")
-            assert httpx.get(f"http://127.0.0.1:{port}/").text == "hello"
+            assert httpx.get(f"http://127.0.0.1:{port}/", timeout=WAIT_S).text == "hello"
 
 
 def test_run_names_an_address_to_click_when_it_listens_everywhere(folder: Path) -> None:
@@ -136,12 +136,12 @@ def test_reload_tells_what_is_wrong_and_goes_on_when_it_is_mended(folder: Path) 
     with running("run", "chat:app", "--port", "0", "--reload", folder=folder) as command:
         command.wait_for("chat raised ZeroDivisionError while it was imported")
         assert "importlib" not in command.output
-        for _ in range(5):  # a change before the watcher watches is not seen
+        for _ in range(15):  # a change before the watcher watches is not seen
             module.write_text(CHAT)
             if command.printed("API Star is at", within_s=4):
                 break
         address = command.wait_for(r"API Star is at http://([\d.:]+)/")[1]
-        assert httpx.get(f"http://{address}/").text == "hello"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "hello"
         assert command.end(signal.SIGTERM) == 0
 
 
@@ -192,7 +192,7 @@ def test_env_file_is_set_before_the_module_is_imported(folder: Path) -> None:
     (folder / "settings.env").write_text("GREETING='good day'\n")
     (folder / "greets.py").write_text(CHAT.replace('"hello"', '__import__("os").environ["GREETING"]'))
     with serving("greets:app", "--env-file", "settings.env", folder=folder) as (_, address):
-        assert httpx.get(f"http://{address}/").text == "good day"
+        assert httpx.get(f"http://{address}/", timeout=WAIT_S).text == "good day"
 
 
 def test_env_file_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from tests.cli.commands import peak_bytes
 
 pytestmark = [pytest.mark.integration]
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 MIB: Final = 1 << 20
 TIME: Final = re.compile(r"^\d\d:\d\d:\d\d\.\d\d\d ", re.MULTILINE)
 

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-WAIT_S: Final = 15.0
+WAIT_S: Final = 60.0
 KEYS: Final = {
     "Tab": 9,
     "Enter": 13,

@@ -578,7 +578,7 @@ def test_python_snippet_runs_and_talks(reader: Reader) -> None:
     reader.open("chat")
     reader.write("room", 'it\'s \\ "here"')
     code = snippet(reader, "Python").replace("for message in websocket", "for message in [websocket.recv(timeout=10)]")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert json.loads(done.stdout)["text"] == "hello", done.stderr
 
 
@@ -592,7 +592,7 @@ def test_apistar_ws_snippet_connects_as_the_page_does(reader: Reader) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
     assert "from a terminal" in done.stdout, done.stderr
@@ -601,7 +601,7 @@ def test_apistar_ws_snippet_connects_as_the_page_does(reader: Reader) -> None:
 @pytest.mark.requires("curl")
 def test_curl_snippets_show_an_answer_and_a_refusal(reader: Reader) -> None:
     def run(code: str) -> str:
-        done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False, timeout=120)
         return done.stdout
 
     reader.open("kitchen.place")

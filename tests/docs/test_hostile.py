@@ -209,7 +209,7 @@ def test_flood_of_large_messages_lets_the_oldest_go(victim: Reader) -> None:
     began = time.monotonic()
     victim.press("Clear")
     victim.until("an empty log", lambda: "↓ 0 messages" in victim.run(summary))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 # Elsewhere

@@ -100,7 +100,7 @@ def node(program: str, **data: Any) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

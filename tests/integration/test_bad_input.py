@@ -23,7 +23,7 @@ from tests.server.wire import BINARY, CLOSE, TEXT, Answer, close_frame, frame, h
 
 pytestmark = [pytest.mark.integration]
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 30.0
 TOO_LARGE: Final = b"x" * (1024 * 1024 + 1)
 WORDS_OF_EXCEPTIONS: Final = re.compile(r"Traceback|Error\b|Exception|msgspec|\.py\b")
 

@@ -30,7 +30,7 @@ from tests.server.processes import wait_for
 
 pytestmark = [pytest.mark.integration]
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 30.0
 OTHER: Final = Subprotocol("other")
 CLOSE_WITHOUT_CODE: Final = b"\x88\x80\0\0\0\0"
 
@@ -81,7 +81,7 @@ def noted(server: Server, name: str, count: int) -> list[list[Any]]:
     found: list[list[Any]] = []
 
     def enough() -> bool:
-        found[:] = httpx.get(f"http://{server.address}/noted/{name}").json()
+        found[:] = httpx.get(f"http://{server.address}/noted/{name}", timeout=WAIT_S).json()
         return len(found) >= count
 
     wait_for(enough, f"{count} notes of {name}, there are {found}; the log:\n{server.log}")
@@ -98,7 +98,7 @@ def as_learnt(server: Server, code: int, reason: str) -> list[Any]:
 
 
 def test_http_is_served(server: Server) -> None:
-    with httpx.Client(base_url=f"http://{server.address}") as client:
+    with httpx.Client(base_url=f"http://{server.address}", timeout=WAIT_S) as client:
         assert client.get("/hello?name=tom").json() == {"hello": "tom"}
         assert client.get("/hello/Zo%C3%AB").json() == {"hello": "Zoë"}
         assert client.post("/order", json={"type": "say", "text": "tea"}).json() == {"type": "say", "text": "tea"}
@@ -108,7 +108,7 @@ def test_http_is_served(server: Server) -> None:
 
 
 def test_addresses_have_their_ports_as_numbers(server: Server) -> None:
-    with httpx.Client(base_url=f"http://{server.address}") as client:
+    with httpx.Client(base_url=f"http://{server.address}", timeout=WAIT_S) as client:
         ends = client.get("/addresses").json()
     assert ends["server"] == ["127.0.0.1", server.port]
     assert ends["client"] == ["127.0.0.1", ends["client"][1]]
@@ -344,7 +344,7 @@ async def test_aiohttp_holds_a_hundred_sockets_at_once(server: Server) -> None:
 @pytest.mark.requires("node-ws")
 def test_node_ws_plays_every_scenario(server: Server) -> None:
     played = subprocess.run(
-        ["node", "client.mjs", server.address], cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=True
+        ["node", "client.mjs", server.address], cwd=NODE_FOLDER, capture_output=True, text=True, timeout=150, check=True
     )
     assert json.loads(played.stdout) == {
         "messages": ["Zoë", [0, 255], 100000, "chat.v2", [1000, ""]],

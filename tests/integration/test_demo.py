@@ -21,7 +21,7 @@ from tests.integration.serving import chromium, serving
 
 pytestmark = [pytest.mark.integration]
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_chat_ends_an_invalid_message_with_1007(demo: str, message: str) -> None
 
 
 def test_page_allows_no_other_host_and_no_inline_script(demo: str) -> None:
-    answer = httpx.get(f"http://{demo}/")
+    answer = httpx.get(f"http://{demo}/", timeout=WAIT_S)
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -113,8 +113,8 @@ def test_page_allows_no_other_host_and_no_inline_script(demo: str) -> None:
 def test_source_is_the_code_that_runs(demo: str) -> None:
     from examples import seed
 
-    assert httpx.get(f"http://{demo}/source/hello").text == inspect.getsource(seed.websocket_helloworld)
-    assert httpx.get(f"http://{demo}/source/nothing").status_code == 404
+    assert httpx.get(f"http://{demo}/source/hello", timeout=WAIT_S).text == inspect.getsource(seed.websocket_helloworld)
+    assert httpx.get(f"http://{demo}/source/nothing", timeout=WAIT_S).status_code == 404
 
 
 # In the browser

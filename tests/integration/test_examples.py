@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 
 def told(ws: ClientConnection) -> Any:
-    return json.loads(ws.recv(timeout=10))
+    return json.loads(ws.recv(timeout=30))
 
 
 def tell(ws: ClientConnection, value: object) -> None:
@@ -33,7 +33,7 @@ def tell(ws: ClientConnection, value: object) -> None:
 def ending_of(ws: ClientConnection) -> tuple[int | None, str | None]:
     with pytest.raises(ConnectionClosed):
         while True:
-            ws.recv(timeout=10)
+            ws.recv(timeout=30)
     return ws.close_code, ws.close_reason
 
 
@@ -101,9 +101,9 @@ def test_proxy_passes_messages_and_endings_both_ways(proxied: str) -> None:
     offered = [Subprotocol("greetings.v1")]
     with connect(f"{proxied}/greetings?token=ada-secret", subprotocols=offered) as ws:
         assert ws.subprotocol == "greetings.v1"
-        assert ws.recv(timeout=10) == "hello, Ada"
+        assert ws.recv(timeout=30) == "hello, Ada"
         ws.send("good morning")
-        assert ws.recv(timeout=10) == "Ada says good morning"
+        assert ws.recv(timeout=30) == "Ada says good morning"
         ws.send(b"\x00")  # which the other server refuses
         assert ending_of(ws) == (1003, "$: expected a text message, got binary")
 
@@ -167,16 +167,16 @@ def test_authentication_takes_a_token_from_four_places() -> None:
         ]
         for address, options in carriers:
             with connect(address, **options) as ws:
-                assert ws.recv(timeout=10) == "hello, Ada"
+                assert ws.recv(timeout=30) == "hello, Ada"
                 assert ws.subprotocol == ("greetings.v1" if "subprotocols" in options else None)
                 ws.send("hello")
-                assert ws.recv(timeout=10) == "Ada says hello"
+                assert ws.recv(timeout=30) == "Ada says hello"
         for address in (url, f"{url}?token=wrong"):
             with pytest.raises(InvalidStatus) as refused, connect(address):
                 pass
             response = refused.value.response
             assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
-        schemes = httpx.get(f"http://{host}/schema/asyncapi").json()["components"]["securitySchemes"]
+        schemes = httpx.get(f"http://{host}/schema/asyncapi", timeout=30).json()["components"]["securitySchemes"]
         assert set(schemes) == {"cookie", "header", "query"}
 
 

@@ -30,13 +30,13 @@ def say(ws: ClientConnection, text: Any) -> None:
 
 
 def told(ws: ClientConnection) -> Any:
-    return json.loads(ws.recv(timeout=10))
+    return json.loads(ws.recv(timeout=30))
 
 
 def echoes(host: str) -> None:
     with connect(f"ws://{host}/echo") as ws:
         ws.send("hello")
-        assert ws.recv(timeout=10) == "hello"
+        assert ws.recv(timeout=30) == "hello"
 
 
 def has_a_language(host: str) -> None:
@@ -45,7 +45,7 @@ def has_a_language(host: str) -> None:
         assert told(ws) == {"type": "said", "by": "somebody", "text": "hello"}
         say(ws, 7)
         with pytest.raises(ConnectionClosed):
-            ws.recv(timeout=10)
+            ws.recv(timeout=30)
         assert (ws.close_code, ws.close_reason) == (1007, "$.text: expected str, got int")
 
 
@@ -86,7 +86,7 @@ def test_tests_of_the_tutorial_pass(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert run.returncode == 0, run.stdout

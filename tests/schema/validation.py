@@ -57,7 +57,7 @@ def judge_all_asyncapi(documents: Sequence[Document]) -> list[Verdict]:
         input=json.dumps([json.dumps(document) for document in documents]),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=True,
     )
     return [_verdict(found) for found in json.loads(result.stdout)]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent.parent
-START_TIMEOUT_S: Final = 20.0
+START_TIMEOUT_S: Final = 60.0
 APISTAR: Final = "import json, sys; from apistar.server import run; run(**json.loads(sys.argv[1]))"
 UVICORN: Final = "import json, sys; import uvicorn; uvicorn.run(**json.loads(sys.argv[1]))"
 ASYNCIO: Final = f"import sys; sys.modules['uvloop'] = None; {APISTAR}"
@@ -31,7 +31,7 @@ LIMITS: Final = (
 )
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
     """Wait until a condition holds; fail with `what` where it does not in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -46,7 +46,7 @@ def free_port() -> int:
         return port
 
 
-def end(process: subprocess.Popen[Any], timeout_s: float = 15.0) -> bool:
+def end(process: subprocess.Popen[Any], timeout_s: float = 30.0) -> bool:
     """Ask a process to end; whether it did. One that did not in time is killed."""
     process.terminate()
     try:
@@ -71,10 +71,10 @@ class ServerProcess:
     def log(self) -> str:
         return self.path.read_text(errors="replace")
 
-    def wait_for_log(self, pattern: str, timeout_s: float = 10.0) -> None:
+    def wait_for_log(self, pattern: str, timeout_s: float = 30.0) -> None:
         wait_for(lambda: re.search(pattern, self.log) is not None, f"{pattern!r} in the log:\n{self.log}", timeout_s)
 
-    def connect(self, tls: ssl.SSLContext | None = None, timeout_s: float = 10.0) -> socket.socket:
+    def connect(self, tls: ssl.SSLContext | None = None, timeout_s: float = 30.0) -> socket.socket:
         if self.uds is not None:
             plain = socket.socket(socket.AF_UNIX)
             plain.settimeout(timeout_s)
@@ -98,7 +98,7 @@ class ServerProcess:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return {int(child) for child in children if "spawn_main" in _command(int(child))}
 
-    def terminate(self, number: int = signal.SIGTERM, timeout_s: float = 15.0) -> tuple[int, float]:
+    def terminate(self, number: int = signal.SIGTERM, timeout_s: float = 30.0) -> tuple[int, float]:
         """Send a signal; give the exit status and the seconds that it took."""
         begin = time.monotonic()
         self.process.send_signal(number)

@@ -40,7 +40,7 @@ def open_socket(process: ServerProcess, path: str, **options: Any) -> ClientConn
 
 def wait_for_note(process: ServerProcess, note: Any) -> None:
     url = f"http://127.0.0.1:{process.port}/noted"
-    wait_for(lambda: note in httpx.get(url).json(), f"{note} among {httpx.get(url).json()}")
+    wait_for(lambda: note in httpx.get(url, timeout=30).json(), f"{note} among {httpx.get(url, timeout=30).json()}")
 
 
 def test_text_and_bytes_are_echoed(framework: ServerProcess) -> None:
@@ -105,7 +105,7 @@ def test_parameters_reach_fastapi(tmp_path_factory: pytest.TempPathFactory) -> N
 
 
 def test_http_is_served_beside(framework: ServerProcess) -> None:
-    assert "page" in httpx.get(f"http://127.0.0.1:{framework.port}/").text
+    assert "page" in httpx.get(f"http://127.0.0.1:{framework.port}/", timeout=30).text
 
 
 def test_litestar_is_served(litestar: ServerProcess) -> None:
@@ -120,7 +120,7 @@ def test_litestar_is_served(litestar: ServerProcess) -> None:
     with pytest.raises(InvalidStatus) as refused:
         open_socket(litestar, "/refuse")
     assert refused.value.response.status_code == 403
-    assert httpx.get(f"http://127.0.0.1:{litestar.port}/").text == "page"
+    assert httpx.get(f"http://127.0.0.1:{litestar.port}/", timeout=30).text == "page"
 
 
 def test_nothing_of_this_is_a_fault(framework: ServerProcess, litestar: ServerProcess) -> None:

@@ -168,7 +168,7 @@ def test_large_upload_is_read_as_the_application_reads(http: ServerProcess) -> N
 
 
 def test_httpx_keeps_its_connections(http: ServerProcess) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{http.port}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{http.port}", timeout=30) as client:
         assert client.get("/a", params={"q": "1"}).text == "GET /a q=1 0"
         assert client.post("/b", content=bytes(3_000_000)).text == "POST /b  3000000"
         assert client.put("/c", content=(b"x" * 1000 for _ in range(100))).text == "PUT /c  100000"
@@ -184,7 +184,7 @@ def test_curl_is_served(http: ServerProcess, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{http.port}"
 
     def curl(*arguments: str) -> str:
-        run = subprocess.run(["curl", "-sS", *arguments], capture_output=True, check=True, timeout=20)
+        run = subprocess.run(["curl", "-sS", *arguments], capture_output=True, check=True, timeout=60)
         return run.stdout.decode()
 
     assert curl("-T", str(upload), f"{url}/up") == "PUT /up  3000000"  # sends Expect: 100-continue
@@ -250,7 +250,7 @@ run(**{**options, "app": App([Route("/", "GET", lambda: "hello")])})
 
 def test_wsgi_face_that_is_at_hand_is_served_by_its_asgi_face(tmp_path: Path) -> None:
     with serving(tmp_path, "at hand", WSGI_FACE) as server:
-        assert httpx.get(f"http://127.0.0.1:{server.port}/").text == "hello"
+        assert httpx.get(f"http://127.0.0.1:{server.port}/", timeout=30).text == "hello"
 
 
 @pytest.mark.parametrize(

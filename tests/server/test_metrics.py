@@ -50,7 +50,7 @@ def parsed(text: str) -> Page:
 
 
 def page(process: ServerProcess) -> Page:
-    answer = httpx.get(f"http://127.0.0.1:{process.port}/metrics")
+    answer = httpx.get(f"http://127.0.0.1:{process.port}/metrics", timeout=30)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return parsed(answer.text)
@@ -133,7 +133,7 @@ def test_foreign_application_is_counted_without_routes(tmp_path: Path) -> None:
         read_frame(client)
         now = page(process)
         assert (now.of("open", route=""), now.of("received_bytes_total", route="")) == (1, 2)
-        assert httpx.get(f"http://127.0.0.1:{process.port}/other").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{process.port}/other", timeout=30).status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads processes in /proc")
@@ -207,7 +207,7 @@ def test_peer_cannot_make_a_series_for_each_code() -> None:
 
 
 def test_names_and_units_are_prometheus_own(measured: ServerProcess) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{measured.port}/metrics")
+    answer = httpx.get(f"http://127.0.0.1:{measured.port}/metrics", timeout=30)
     families = {
         family.name: family
         for family in text_string_to_metric_families(answer.text)
@@ -223,5 +223,5 @@ def test_names_and_units_are_prometheus_own(measured: ServerProcess) -> None:
 
 
 def test_page_is_for_get_and_the_application_has_the_other_methods(measured: ServerProcess) -> None:
-    answer = httpx.post(f"http://127.0.0.1:{measured.port}/metrics", content=b"mine")
+    answer = httpx.post(f"http://127.0.0.1:{measured.port}/metrics", content=b"mine", timeout=30)
     assert "apistar_" not in answer.text

@@ -35,7 +35,7 @@ from tests.server.wire import (
 STAR: Final = "tests.server.star_app:app"
 DRAIN_S: Final = 0.2
 TIMEOUT_S: Final = 0.5
-SLACK_S: Final = 3.0
+SLACK_S: Final = 7.0
 """For a busy machine; the interpreter's own end is not ours."""
 
 
@@ -93,7 +93,7 @@ def test_handlers_finish_and_peers_are_told(tmp_path: Path, program: str) -> Non
         answer = read_answer(request)
         assert (answer.status, answer.body, answer.headers[b"connection"]) == (200, b"soon", b"close")
         assert is_closed(request)
-        assert process.process.wait(10.0) == 0
+        assert process.process.wait(30) == 0
     assert process.log.count("told 1012") == 3
     assert process.log.count("resource cleaned up") == 3
     assert "Traceback" not in process.log
@@ -265,7 +265,7 @@ def test_sockets_are_told_in_batches_over_the_drain(tmp_path: Path) -> None:
                 told_at.append(time.monotonic())
                 selector.unregister(told)
                 told.sendall(close_frame(1012))
-        assert process.process.wait(10.0) == 0
+        assert process.process.wait(30) == 0
     assert told_at[-1] - told_at[0] > drain_s / 2
     half = sum(moment < told_at[0] + drain_s / 2 for moment in told_at)
     assert number / 4 < half < number * 3 / 4

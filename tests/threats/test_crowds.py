@@ -95,7 +95,7 @@ def test_five_thousand_sockets_opened_and_left_cost_little_and_are_let_go(crowde
             for client in clients:
                 client.close()
         assert_alive(crowded)
-    assert time.monotonic() - begin < 30.0
+    assert time.monotonic() - begin < 90.0
 
 
 @pytest.mark.parametrize("sent", [b"", handshake()[:-2]], ids=["silence", "half a request"])

@@ -112,7 +112,7 @@ def test_slow_client_is_sent_away_by_the_pair(pair: ServerProcess, sent: bytes) 
         client.sendall(sent)
         begin = time.monotonic()
         assert read_to_end(client)[:12] == (b"HTTP/1.1 408" if sent else b"")
-        assert time.monotonic() - begin < 5.0
+        assert time.monotonic() - begin < 8.0
 
 
 def test_client_with_endless_headers_gets_431_from_the_pair_and_costs_little(pair: ServerProcess) -> None:

@@ -111,4 +111,4 @@ def test_peers_that_vanish_are_found_and_let_go(tmp_path: Path, target: bytes, c
             wait_for(lambda: endings(server) == [code] * 10, f"ten endings with {code}")
             took_s = time.monotonic() - begin
             wait_for(lambda: open_files(server) <= files - 10, "ten sockets to be closed")
-        assert took_s < 6.0
+        assert took_s < 15.0

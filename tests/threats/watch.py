@@ -74,7 +74,7 @@ def witness(server: ServerProcess, name: str, max_p99_s: float = MAX_P99_S) -> I
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield
-        printed, _ = process.communicate(timeout=40.0)
+        printed, _ = process.communicate(timeout=90.0)
     assert process.returncode == 0, "another client's connection failed"
     took: list[float] = json.loads(printed)
     echoes.setdefault(name, []).extend(took)

@@ -20,7 +20,7 @@ from apistar.transports.native import NativeTransport
 from apistar.transports.opening import Handshake
 from apistar.transports.transport import Ending
 
-TIME_LIMIT_S: Final = 10.0
+TIME_LIMIT_S: Final = 30.0
 KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
 """RFC 6455 §1.3, and so is ACCEPT."""
 ACCEPT: Final = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

@@ -27,7 +27,7 @@ def pyright(*arguments: str) -> list[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=150,
         check=False,
     )
     found = json.loads(result.stdout)
