@@ -220,8 +220,9 @@ def test_handler_whose_client_leaves_a_pipeline_ends(ours: ServerProcess) -> Non
             client.sendall(b"GET /endless/ended HTTP/1.1\r\nHost: localhost\r\n\r\n")
             return int(read_answer(client).body)
 
-    before = count()
+    start, before = len(ours.log), count()
     with ours.connect() as client:
         client.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n" + QUICK)
         assert read_head(client).startswith(b"HTTP/1.1 200 ")
     wait_for(lambda: count() == before + 1, "the handler to end")
+    assert "Traceback" not in ours.log[start:]  # one that is not told finds a closed transport by and by
