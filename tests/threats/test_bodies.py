@@ -7,12 +7,13 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 
 import pytest
 
-from tests.server.processes import ServerProcess
+from tests.server.processes import ServerProcess, wait_for
 from tests.server.wire import is_closed, read_answer, read_to_end
-from tests.threats.watch import MIB, assert_alive, bounded
+from tests.threats.watch import MIB, assert_alive, bounded, tasks_of
 
 CHUNKED = b"POST /names HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 NEXT = b"GET /endings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -72,6 +73,17 @@ def test_body_that_is_none_gets_400_and_is_not_waited_for(ours: ServerProcess, b
         assert answer.headers[b"connection"] == b"close"
         assert is_closed(client)
     assert_alive(ours)
+
+
+def test_handler_that_waits_for_a_body_that_is_none_ends(ours: ServerProcess) -> None:
+    before = tasks_of(ours)
+    for _ in range(5):
+        with ours.connect() as client:
+            client.sendall(CHUNKED)
+            time.sleep(0.02)
+            client.sendall(b"no size\r\n")
+            assert read_answer(client).status == 400
+    wait_for(lambda: tasks_of(ours) <= before, "the handlers to end")
 
 
 def test_request_behind_a_body_that_is_none_is_never_read(ours: ServerProcess) -> None:

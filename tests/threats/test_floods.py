@@ -30,7 +30,7 @@ from tests.server.wire import (
     read_to_end,
     upgrade,
 )
-from tests.threats.watch import MIB, assert_alive, bounded, witness
+from tests.threats.watch import MIB, assert_alive, bounded, tasks_of, witness
 from tests.transports.wire import ZERO_MASK, frame
 
 FLOOD_BYTES = 48 * MIB
@@ -238,12 +238,6 @@ def test_client_that_resets_under_a_response_without_end_is_noticed(
                     assert client.recv(12) == b"HTTP/1.1 200"
             assert_alive(process)
         wait_for(lambda: tasks_of(process) <= before, "the end of every stream")
-
-
-def tasks_of(server: ServerProcess) -> int:
-    with server.connect() as client:
-        client.sendall(b"GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n")
-        return int(read_answer(client).body)
 
 
 def test_client_that_resets_under_a_push_writes_no_log_on_asyncio_either(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.server.processes import ROOT, ServerProcess
-from tests.server.wire import TEXT, frame, read_frame, read_to_end, upgrade
+from tests.server.wire import TEXT, frame, read_answer, read_frame, read_to_end, upgrade
 
 MIB: Final = 1024 * 1024
 MAX_GROWTH_BYTES: Final = 24 * MIB
@@ -33,6 +33,13 @@ def assert_alive(server: ServerProcess) -> None:
         upgrade(client)
         client.sendall(frame(TEXT, b"alive"))
         assert read_frame(client) == (TEXT, b"alive")
+
+
+def tasks_of(server: ServerProcess) -> int:
+    """How many tasks our application has."""
+    with server.connect() as client:
+        client.sendall(b"GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n")
+        return int(read_answer(client).body)
 
 
 def status_of(server: ServerProcess, request: bytes) -> int:
