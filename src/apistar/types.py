@@ -28,6 +28,17 @@ BODY_CLOCK_EXTENSION: Final = "apistar.body_clock"
 for a request without one."""
 
 
+ANSWER_CLOCK_EXTENSION: Final = "apistar.answer_clock"
+"""The key in an HTTP scope's `extensions` under which our server offers the `AnswerClock` of the request's answer."""
+
+
+class AnswerClock(Protocol):
+    """The deadline of a client that takes nothing of an answer, kept by the server."""
+
+    def limit_answer(self, limit_s: float) -> None:
+        """Set the seconds for this answer."""
+
+
 class BodyClock(Protocol):
     """The deadline of a body, kept by the server."""
 

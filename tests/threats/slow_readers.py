@@ -29,6 +29,15 @@ async def stream() -> http.StreamingResponse:
     return http.StreamingResponse(pieces())
 
 
+async def events() -> AsyncIterator[http.ServerSentEvent[str]]:
+    running.add("events")
+    try:
+        while True:
+            yield http.ServerSentEvent("x" * MIB)
+    finally:
+        running.discard("events")
+
+
 async def large() -> http.Response:
     return http.Response(bytes(32 * MIB))
 
@@ -44,6 +53,10 @@ async def state() -> dict[str, int]:
 app = ASyncApp(
     [
         Route("/stream", handler=stream),
+        Route("/hasty", handler=stream, name="hasty", limits=Limits(send_timeout_s=0.3)),
+        Route("/hasty-events", handler=events, name="hasty-events", limits=Limits(send_timeout_s=0.3)),
+        Route("/patient", handler=large, name="patient", limits=Limits(send_timeout_s=60.0)),
+        Route("/patient-events", handler=events, name="patient-events", limits=Limits(send_timeout_s=60.0)),
         Route("/large", handler=large),
         Route("/file", handler=file_of_64_mib),
         Route("/state", handler=state),

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ..limits import Limits
-from ..types import Receive, Scope, Send
+from ..types import ANSWER_CLOCK_EXTENSION, Receive, Scope, Send
 from .server_sent_event import Event
 
 KEEP_ALIVE: Final = b":\n\n"
@@ -48,6 +48,8 @@ class EventStream(Response):
         self._events = events
         self._encode = encode
         self._limits = limits
+        self._send_timeout_s: float | None = limits.send_timeout_s
+        """`None` where the server looks after it, who sees a client that takes little at a time."""
         self._time = loop.time
         self._first: asyncio.Future[None] = loop.create_future()
         self._output: asyncio.Future[Send] = loop.create_future()
@@ -88,6 +90,8 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] != "HEAD" and self.status_code not in (204, 304):
             gone = self._watch(receive)
+            if ANSWER_CLOCK_EXTENSION in (scope.get("extensions") or {}):
+                self._send_timeout_s = None
             self._output.set_result(send)
             while not self._sending.done():
                 await asyncio.wait({self._sending, gone}, timeout=self._quiet_s(), return_when=asyncio.FIRST_COMPLETED)
@@ -124,7 +128,7 @@ class EventStream(Response):
 
     async def _write(self, send: Send, data: bytes) -> None:
         try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
+            async with asyncio.timeout(self._send_timeout_s):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         except TimeoutError:
             raise ClientDisconnect from None

@@ -13,7 +13,7 @@ from typing import cast
 
 from ..exceptions import RequestTimeout
 from ..limits import Limits
-from ..types import BODY_CLOCK_EXTENSION, BodyClock, Event, Receive, Scope
+from ..types import ANSWER_CLOCK_EXTENSION, BODY_CLOCK_EXTENSION, AnswerClock, BodyClock, Event, Receive, Scope
 from .responses import closing
 
 
@@ -60,6 +60,13 @@ class TimedReceive:
         if event["type"] != "http.request" or not event.get("more_body", False):
             self._left_s = None
         return event
+
+
+def limit_answer(scope: Scope, limits: Limits) -> None:
+    """Have the server reset a client that takes nothing of this answer for `send_timeout_s`, where it can."""
+    extensions = scope.get("extensions")
+    if extensions and ANSWER_CLOCK_EXTENSION in extensions:
+        cast("AnswerClock", extensions[ANSWER_CLOCK_EXTENSION]).limit_answer(limits.send_timeout_s)
 
 
 def timed(scope: Scope, receive: Receive, limits: Limits) -> Receive:

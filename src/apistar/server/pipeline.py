@@ -6,7 +6,8 @@ uvicorn answers requests one after the other, in their order (RFC 9112 §9.3.2).
 - Those that wait are few: what comes behind them is parsed when they have had their turn (`read_ahead.py`).
 - A body has a deadline (`plain_request.py`); that of a pipelined request runs from when its turn has come.
 - A request that is refused waits for the answers to those before it, then the connection ends.
-- A client that takes nothing of an answer for `send_timeout_s` is reset, and its handler told.
+- A client that takes nothing of an answer for `send_timeout_s` is reset, and its handler told. The application sets the
+  time of the route through `ANSWER_CLOCK_EXTENSION`; for others it is the server's.
 - Who still sends when the last answer goes out gets to read it (RFC 9112 §9.6).
 
 A connection that upgrades at once pays for none of uvicorn's per-connection state: `HttpToolsProtocol.__init__` runs
@@ -102,6 +103,8 @@ class Pipeline(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        if self._write_clock is not None:
+            self._write_clock.limit(self.service.limits.send_timeout_s)
         super()._start_asgi_task(cycle, Cancellable(app, cycle, self.service))
 
     def on_response_complete(self) -> None:
@@ -140,11 +143,19 @@ class Pipeline(HttpToolsProtocol):
 
     # A client that takes no answer
 
-    def _watch_client(self) -> None:
+    def limit_answer(self, limit_s: float) -> None:
+        """Called by the application (`AnswerClock`)."""
+        if self._write_clock is not None or limit_s != self.service.limits.send_timeout_s:
+            self._clock_of_client().limit(limit_s)
+
+    def _clock_of_client(self) -> WriteClock:
         if self._write_clock is None:
             limit_s = self.service.limits.send_timeout_s
             self._write_clock = WriteClock(self.transport, self.loop, limit_s, self._client_is_stuck)
-        self._write_clock.begin()
+        return self._write_clock
+
+    def _watch_client(self) -> None:
+        self._clock_of_client().begin()
 
     def _ignore_client(self) -> None:
         if self._write_clock is not None:

@@ -41,6 +41,13 @@ class WriteClock:
         self._mark = (0, 0)
         self._since = 0.0
 
+    def limit(self, limit_s: float) -> None:
+        """Set the limit; what has passed counts."""
+        if limit_s != self._limit_s:
+            self._limit_s = limit_s
+            if self._begun:
+                self._schedule()
+
     def begin(self) -> None:
         """Something waits; nothing changes where the clock runs already."""
         if not self._begun:
