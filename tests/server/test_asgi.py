@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apistar.transports.transport import NATIVE_EXTENSION
 from tests.server.processes import APISTAR, UVICORN, ServerProcess, serving, wait_for
 from tests.server.wire import (
     ACCEPT,
@@ -275,3 +277,42 @@ def test_compression_of_uvicorn_is_negotiated(tmp_path_factory: pytest.TempPathF
         with serving(folder, "tests.server.apps:bare", UVICORN, **options) as process, process.connect() as client:
             answer = upgrade(client, b"/echo", offer)
             assert (b"sec-websocket-extensions" in answer.headers) is enabled
+
+
+@pytest.mark.parametrize(
+    ("ws", "ours"),
+    [
+        ("auto", True),
+        ("apistar.server:WebSocketProtocol", True),
+        ("wsproto", False),
+        ("websockets", False),
+        ("websockets-sansio", False),
+        ("none", None),
+    ],
+)
+def test_our_http_class_gives_upgrades_to_the_websocket_class_that_uvicorn_was_given(
+    tmp_path: Path, ws: str, ours: bool | None
+) -> None:
+    options = {"http": "apistar.server:HTTPProtocol", "ws": ws}
+    with serving(tmp_path, "tests.server.apps:bare", UVICORN, **options) as process, process.connect() as client:
+        if ours is None:
+            client.sendall(handshake(b"/echo"))
+            assert read_answer(client).status != 101
+            return
+        upgrade(client, b"/scope-of?a=1")
+        opcode, text = read_frame(client)
+        seen = json.loads(text)
+        assert (opcode, seen["query_string"]) == (TEXT, "a=1")
+        assert (NATIVE_EXTENSION in seen["extensions"]) is ours
+        client.sendall(close_frame(1000))
+        assert read_close(client)[0] == 1000
+        assert is_closed(client)
+    assert "Traceback" not in process.log
+
+
+def test_websocket_class_of_uvicorn_gets_no_handshake_that_is_none(tmp_path: Path) -> None:
+    options = {"http": "apistar.server:HTTPProtocol", "ws": "wsproto"}
+    with serving(tmp_path, "tests.server.apps:bare", UVICORN, **options) as process, process.connect() as client:
+        client.sendall(handshake(b"/echo", b"Host: b"))
+        assert read_answer(client).status == 400
+        assert is_closed(client)

@@ -6,6 +6,7 @@ uvicorn's HTTP protocol class on httptools, with what it lacks at the door.
 - A body has a deadline, and who still sends when the last answer goes out gets to read it (`pipeline.py`).
 - A body that breaks off or is no body ends its request, answered or not.
 - An upgrade to `websocket` is checked and handed over as it was parsed; uvicorn would write it out and parse it again.
+  So it is for another WebSocket class than ours, where uvicorn was given one (`--ws wsproto`).
 - Nothing behind a refused upgrade or a bad request is interpreted (RFC 9110 §7.8, RFC 9112 §9.6).
 
 What makes a line or a message body valid is httptools' to say: control characters, folded lines, a space before the
@@ -25,13 +26,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from ..types import BODY_CLOCK_EXTENSION
+from ..types import ANSWER_CLOCK_EXTENSION, BODY_CLOCK_EXTENSION
 from .connection import Connection
 from .handshake import Headers, Refused, check_handshake, wants_websocket
 from .plain_request import BODY_HEADERS
 from .read_ahead import SLICE_BYTES
 from .request_head import RequestHead
 from .service import service_of
+from .websocket_protocol import WebSocketProtocol
 
 
 class HTTPProtocol(RequestHead):
@@ -165,8 +167,8 @@ class HTTPProtocol(RequestHead):
         self.scope["headers"] = headers
         self._in_body = True
         self._clock = self._clock_of(headers)
-        clock: Any = self._clock  # for uvicorn an extension is a dict of options
-        self.scope["extensions"] = {BODY_CLOCK_EXTENSION: clock}
+        extensions: Any = {BODY_CLOCK_EXTENSION: self._clock, ANSWER_CLOCK_EXTENSION: self}
+        self.scope["extensions"] = extensions  # for uvicorn each is a dict of options
         HttpToolsProtocol.on_headers_complete(self)
         if not keep_alive and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -216,6 +218,10 @@ class HTTPProtocol(RequestHead):
         self._ignore_client()
         service.connections.discard(self)
         self._drop_parser()
+        config = service.config
+        if config.ws != "auto" and not issubclass(config.ws_protocol_class, WebSocketProtocol):  # type: ignore[arg-type]
+            self._hand_over(config.ws_protocol_class, rest)
+            return
         connection = Connection(
             service,
             transport,
@@ -230,6 +236,19 @@ class HTTPProtocol(RequestHead):
         if rest:
             connection.transport.data_received(rest)
         connection.start(left_s)
+
+    def _hand_over(self, protocol_class: Any, rest: bytes) -> None:
+        """Give the request to a WebSocket class that is not ours, as uvicorn's classes do: written out again."""
+        service, transport = self.service, self.transport
+        head = [b"GET %s HTTP/1.1" % self.url, *(b"%s: %s" % field for field in self.headers), b"\r\n"]
+        protocol = protocol_class(
+            config=service.config, server_state=service.server_state, app_state=service.app_state, _loop=self.loop
+        )
+        protocol.connection_made(transport)
+        protocol.data_received(b"\r\n".join(head))
+        transport.set_protocol(protocol)
+        if rest:
+            protocol.data_received(rest)
 
     def _decline(self, rest: bytes) -> None:
         """
