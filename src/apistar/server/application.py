@@ -199,7 +199,7 @@ def _made(factory: Any, where: str) -> Any:
         raise ConfigurationError(
             f"{where} is {_described(factory)}, which cannot be called; leave --factory out if it is the application"
         )
-    if not _binds(factory, 0):
+    if not takes(factory, 0):
         raise ConfigurationError(
             f"{where} takes arguments, and a factory is called without any; leave --factory out if it is the "
             "application"
@@ -229,16 +229,16 @@ def _objection(found: Any, made: bool) -> str | None:
     if not callable(found):
         return f"{verb} {_described(found)}, {needed}: app = ASyncApp(…)"
     if inspect.isclass(found):
-        if hasattr(found, "__await__") or (_binds(found, 1) and not _binds(found, 0)):
+        if hasattr(found, "__await__") or (takes(found, 1) and not takes(found, 0)):
             return None  # one instance for each connection: ASGI 3 as Starlette's endpoints have it, and ASGI 2
         return f"{verb} the class {found.__name__}, {needed}: make an instance of it, app = {found.__name__}(…)"
-    if _binds(found, 3):
+    if takes(found, 3):
         return None
-    if _binds(found, 0) and not made:
+    if takes(found, 0) and not made:
         return f"is {_described(found)} that takes no arguments; if it makes the application, add --factory"
-    if _binds(found, 1):
+    if takes(found, 1):
         return None  # ASGI 2
-    if _binds(found, 2):
+    if takes(found, 2):
         return (
             f"{verb} {_described(found)} that takes two arguments, as a WSGI application does, {needed}: "
             "wrap it, app = a2wsgi.WSGIMiddleware(…)"
@@ -246,8 +246,8 @@ def _objection(found: Any, made: bool) -> str | None:
     return f"{verb} {_described(found)}, {needed}: one is called with scope, receive and send"
 
 
-def _binds(function: Callable[..., Any], arguments: int) -> bool:
-    """Whether it can be called with so many; what has no signature (in C, say) can be."""
+def takes(function: Callable[..., Any], arguments: int) -> bool:
+    """Whether it can be called with so many arguments; what has no signature (in C, say) can be."""
     try:
         signature_of(function).bind(*range(arguments))
     except TypeError:

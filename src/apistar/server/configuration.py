@@ -5,6 +5,7 @@ uvicorn's `Config` with the settings of our server, in one picklable object that
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import socket
 import sys
@@ -16,7 +17,7 @@ from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from ..exceptions import ConfigurationError
 from ..limits import Limits
 from ..observer import Observer
-from .application import BrokenModule, application_of
+from .application import BrokenModule, application_of, takes
 from .listeners import EVERYWHERE, url_of
 from .metrics_access import MetricsAccess
 
@@ -70,16 +71,20 @@ class Settings(Config):
 
     def load_app(self) -> Any:
         """Import the application; exits with STARTUP_FAILURE and a reason where that cannot be done."""
-        if not isinstance(self.app, str):
-            return self.app
-        try:
-            app = application_of(self.app, factory=self.factory)
-        except ConfigurationError as error:
-            if isinstance(error, BrokenModule):
-                logger.error(error.report)
-            logger.error(error.detail)
-            sys.exit(STARTUP_FAILURE)
-        self.factory = False  # it was called
+        app = self.app
+        if isinstance(app, str):
+            try:
+                app = application_of(app, factory=self.factory)
+            except ConfigurationError as error:
+                if isinstance(error, BrokenModule):
+                    logger.error(error.report)
+                logger.error(error.detail)
+                sys.exit(STARTUP_FAILURE)
+            self.factory = False  # it was called
+        # uvicorn calls all but coroutine functions with the scope alone, as ASGI 2 has it: a method, a
+        # `functools.partial`, a plain function or `__call__` that returns what another application returned.
+        if not self.factory and not inspect.isclass(app) and takes(app, 3):
+            self.interface = "asgi3"
         return app
 
     def announce(self, listener: socket.socket) -> None:
