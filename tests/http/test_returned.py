@@ -5,12 +5,13 @@ What a handler announces is what it returns.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any, NoReturn, TypedDict
 
 import msgspec
 import pydantic
 import pytest
+from starlette.background import BackgroundTask
 
 from apistar import ASyncApp, Route, TestClient, http
 from apistar.exceptions import ConfigurationError
@@ -128,6 +129,25 @@ def test_status_without_content_has_none_whatever_the_handler_gives(status: int)
         for url in ("/whole", "/pieces"):
             answer = client.get(url)
             assert (answer.status_code, answer.content) == (status, b"")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_pieces_without_end_of_a_body_that_is_not_sent_are_not_made(method: str, status: int) -> None:
+    log: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        log.append("made")
+        while True:
+            yield b"x"
+
+    async def handler() -> http.StreamingResponse:
+        after = BackgroundTask(log.append, "after")
+        return http.StreamingResponse(pieces(), status, {"X-Length": "endless"}, background=after)
+
+    with TestClient(ASyncApp([Route("/", handler=handler)])) as client:
+        answer = client.request(method, "/")
+        assert (answer.status_code, answer.content, answer.headers["x-length"]) == (status, b"", "endless")
+    assert log == ["after"]
 
 
 async def test_options_of_the_server_as_a_whole_is_answered() -> None:

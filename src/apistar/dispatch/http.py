@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, Final
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from ..components import Exchange
 from ..exceptions import HTTPException
@@ -52,14 +53,7 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         response = await _respond(operation, exchange, resolution, refusal)
         if isinstance(exchange.receive, TimedReceive):
             exchange.receive.answered = True
-        send = exchange.send
-        if response.status_code in BODILESS:
-            send = _without_length(_without_body(send))
-        elif exchange.scope["method"] == "HEAD":
-            send = _without_body(send)
-        if not hasattr(response, "body"):  # it comes in pieces
-            send = taking_turns(exchange.scope, send)
-        await response(exchange.scope, exchange.receive, send)
+        await _send(exchange, response)
     except ClientDisconnect as gone:
         error = gone
     except BaseException as fault:
@@ -124,6 +118,30 @@ async def _call(operation: Operation, exchange: Exchange, resolution: Resolution
         return await resolution.invoke(plan.call, plan.arguments)
     result = await anyio.to_thread.run_sync(partial(resolution.invoke, plan.call, plan.arguments))
     return await result if inspect.isawaitable(result) else result
+
+
+async def _send(exchange: Exchange, response: Response) -> None:
+    send = exchange.send
+    if response.status_code in BODILESS:
+        send = _without_length(_without_body(send))
+    elif exchange.scope["method"] == "HEAD":
+        send = _without_body(send)
+    if not hasattr(response, "body"):  # it comes in pieces
+        if send is not exchange.send and isinstance(response, StreamingResponse):
+            await _send_head(response, send)
+            return
+        send = taking_turns(exchange.scope, send)
+    await response(exchange.scope, exchange.receive, send)
+
+
+async def _send_head(response: StreamingResponse, send: Send) -> None:
+    """Of a body that is not sent no piece is made: it may have no end, and nobody whose pace it keeps."""
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": b""})
+    if isinstance(response.body_iterator, AsyncGenerator):
+        await response.body_iterator.aclose()
+    if response.background is not None:
+        await response.background()
 
 
 async def _run_hooks(plans: tuple[Plan, ...], exchange: Exchange, resolution: Resolution) -> None:
