@@ -164,9 +164,11 @@ async def stream_of_starlette(request: object) -> http.StreamingResponse:
 
 
 async def waiting(request: http.Request) -> str:
-    """Waits for the client to leave, which its server is asked again and again."""
-    while (await request.receive())["type"] != "http.disconnect":
-        request.scope["asked"] = True
+    """Asks again and again whether the client has left."""
+    for _ in range(1000):
+        if await request.is_disconnected():
+            break
+        await asyncio.sleep(0.01)
     return "left alone"
 
 

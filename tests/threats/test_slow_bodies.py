@@ -217,6 +217,13 @@ def test_broken_body_in_a_pipeline_costs_no_earlier_answer(
     assert "Traceback" not in ours.log[start:]
 
 
+def test_answer_before_a_broken_body_says_that_it_is_the_last(ours: ServerProcess) -> None:
+    with ours.connect() as client:
+        client.sendall(GET + CHUNKED + b"no size\r\n")
+        assert read_answer(client).headers[b"connection"] == b"close"
+        assert is_closed(client)
+
+
 def test_handler_whose_client_leaves_a_pipeline_ends(ours: ServerProcess) -> None:
     def count() -> int:
         with ours.connect() as client:
