@@ -6,7 +6,6 @@ The sources are text, since earlier Pythons evaluate them at once; none has `fro
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -14,9 +13,7 @@ import pytest
 from apistar import TestClient
 from apistar.exceptions import ConfigurationError
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 14), reason="needs Python 3.14, which evaluates annotations late"
-)
+pytest.importorskip("annotationlib", reason="needs Python 3.14, which evaluates annotations late")
 
 IMPORTS = """
 import msgspec
