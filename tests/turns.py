@@ -23,7 +23,7 @@ def turn(folder: Path, *, alone: bool) -> Iterator[None]:
     who come after it cannot keep it waiting, one after the other.
 
     Args:
-        folder: The same for all processes.
+        folder: One that is there, the same for all processes.
     """
     import fcntl  # Windows has none; there, tests run in one process
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tests.server.processes import ROOT, free_port, wait_for
+from tests.turns import turn
 
 SUITE: Final = "autobahntestsuite==25.10.1"
 VIRTUALENV: Final = "virtualenv==20.21.1"
@@ -60,11 +61,17 @@ class Unavailable(Exception):
 
 def installed() -> Path:
     """
-    The suite's program, installed if it is not.
+    The suite's program, installed if it is not, by one process at a time.
 
     Raises:
         Unavailable: If there is no Python 2.7, or PyPI does not give what is needed.
     """
+    CACHE.parent.mkdir(exist_ok=True)
+    with turn(CACHE.parent, alone=True):
+        return _installed()
+
+
+def _installed() -> Path:
     wstest = CACHE / "suite" / "bin" / "wstest"
     if wstest.exists():
         return wstest
