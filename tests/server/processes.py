@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -29,6 +30,8 @@ LIMITS: Final = (
     "import json, sys; from apistar import Limits; from apistar.server import run; "
     "options = json.loads(sys.argv[1]); options['limits'] = Limits(**options['limits']); run(**options)"
 )
+_RANDOM: Final = random.SystemRandom()
+"""Hypothesis gives every process the same numbers."""
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
@@ -40,10 +43,12 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) 
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that systems give to outgoing connections, one of which could take it before the server."""
+    while True:
+        port = _RANDOM.randrange(20_000, 32_768)  # Linux gives from 32,768, others from 49,152 (RFC 6335 §6)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def end(process: subprocess.Popen[Any], timeout_s: float = 30.0) -> bool:
