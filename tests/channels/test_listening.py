@@ -184,6 +184,129 @@ async def test_topic_that_is_dropped_while_all_are_subscribed_again_is_not_sent(
     await until(lambda: engine.line.heard == {"a", "b"}, "only what is wanted")
 
 
+async def test_confirmations_of_a_connection_that_is_gone_count_for_nothing(
+    engine: Engine, listening: Listening
+) -> None:
+    await listening.subscribe("other")
+    engine.confirms = False
+    subscribing = asyncio.ensure_future(listening.subscribe("t"))
+    await until(lambda: "t" in engine.line.heard, "it was asked for")
+    engine.confirms = True
+    engine.line.fail(LineFault("gone"))
+    async with asyncio.timeout(2):
+        await subscribing
+
+
+async def test_it_is_resumed_when_the_last_topic_is_confirmed(engine: Engine, listening: Listening) -> None:
+    await asyncio.gather(*(listening.subscribe(topic) for topic in "ab"))
+    engine.confirms = False
+    engine.line.fail(LineFault("gone"))
+    await until(lambda: len(engine.lines) == 2 and engine.line.heard == {"a", "b"}, "they are asked for again")
+    engine.line.come(("a", None))
+    engine.line.come(("a", b"x"))
+    await until(lambda: engine.told == [("a", b"x")], "the first one comes")
+    assert (engine.words, listening.fault) == (["interrupted"], "gone")
+    engine.line.come(("b", None))
+    await until(lambda: engine.words == ["interrupted", "resumed"], "all of them come")
+    assert listening.fault == ""
+    engine.line.fail(LineFault("gone"))
+    await until(lambda: engine.words == ["interrupted", "resumed", "interrupted"], "it is said again")
+
+
+async def test_what_comes_on_a_topic_that_was_dropped_is_dropped(engine: Engine, listening: Listening) -> None:
+    await asyncio.gather(*(listening.subscribe(topic) for topic in "ab"))
+    await listening.unsubscribe("a")
+    engine.line.come(("a", b"late"), ("b", b"x"))
+    await until(lambda: bool(engine.told), "something came")
+    assert engine.told == [("b", b"x")]
+
+
+async def test_topic_that_is_dropped_and_wanted_again_is_confirmed_by_the_newest(
+    engine: Engine, listening: Listening
+) -> None:
+    """The older confirmation is of a subscription that is over."""
+    await listening.subscribe("other")
+    engine.confirms = False
+    first = asyncio.ensure_future(listening.subscribe("t"))
+    await until(lambda: "t" in engine.line.heard, "it was asked for")
+    await listening.unsubscribe("t")
+    second = asyncio.ensure_future(listening.subscribe("t"))
+    await until(lambda: engine.line.asked[-3:] == ["listen t", "unlisten t", "listen t"], "it was asked for again")
+    with pytest.raises(BrokerUnavailable, match="fake://: unsubscribed while subscribing"):
+        await first
+    engine.line.come(("t", None))
+    engine.line.come(("other", b"x"))
+    await until(lambda: bool(engine.told), "the confirmation came")
+    assert not second.done()
+    engine.line.come(("t", None))
+    async with asyncio.timeout(2):
+        await second
+
+
+async def test_topic_that_is_wanted_again_before_it_was_dropped_is_not_dropped(
+    engine: Engine, listening: Listening
+) -> None:
+    await asyncio.gather(*(listening.subscribe(topic) for topic in ("t", "other")))
+    engine.takes.clear()
+    sending = asyncio.ensure_future(listening.subscribe("slow"))
+    await asyncio.sleep(0)
+    dropping = asyncio.ensure_future(listening.unsubscribe("t"))
+    await asyncio.sleep(0)
+    again = asyncio.ensure_future(listening.subscribe("t"))
+    await asyncio.sleep(0)
+    engine.takes.set()
+    async with asyncio.timeout(2):
+        await asyncio.gather(sending, dropping, again)
+    assert "unlisten t" not in engine.line.asked
+    assert "t" in engine.line.heard
+
+
+async def test_command_for_a_connection_that_is_gone_is_not_sent_over_the_next(
+    engine: Engine, listening: Listening
+) -> None:
+    """The next session asks for what is wanted by itself: one confirmation comes of it, not two."""
+    await listening.subscribe("other")
+    engine.takes.clear()
+    sending = asyncio.ensure_future(listening.subscribe("slow"))
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(listening.subscribe("t"))
+    await asyncio.sleep(0)
+    first = engine.line
+    first.fail(LineFault("gone"))
+    await until(lambda: len(engine.lines) == 2, "another connection is there")
+    engine.takes.set()
+    async with asyncio.timeout(2):
+        await asyncio.gather(sending, waiting)
+    assert "listen t" not in first.asked
+    assert [command for command in engine.line.asked if " t" in f"{command} "] == ["listen other slow t"]
+
+
+async def test_who_cannot_subscribe_is_told_what_is_wrong_with_the_connection(engine: Engine) -> None:
+    listening = engine.listening(timeout_s=0.1)
+    engine.gone = True
+    with pytest.raises(BrokerUnavailable, match=r"^fake://: nobody is there$"):
+        await listening.subscribe("t")
+    engine.gone = False
+    await listening.subscribe("other")
+    assert engine.line.heard == {"other"}, "what was given up is not asked for"
+    await listening.close()
+    with pytest.raises(BrokerUnavailable, match="the connection to fake:// is closed"):
+        await listening.subscribe("t")
+
+
+async def test_engine_that_answers_no_question_is_given_up(
+    engine: Engine, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening_module, "PING_INTERVAL_S", 0.02)
+    await listening.subscribe("t")
+    await until(lambda: engine.lines[0].asked.count("ask") > 2, "silence alone is none")
+    assert len(engine.lines) == 1
+    engine.answers = False
+    await until(lambda: len(engine.lines) > 1, "another connection is made")
+    assert engine.words[0] == "interrupted"
+    assert engine.lines[0].closed
+
+
 async def test_fault_long_after_a_failure_is_mended_at_once(
     engine: Engine, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

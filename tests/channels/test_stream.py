@@ -155,3 +155,26 @@ def test_stream_keeps_no_more_than_it_may_while_it_reads_and_reads_what_fell_out
         stream.take(numbered(offset))
     stream.reading_done(page(0))
     assert owner.told == ["read again", "read again"]
+
+
+def test_publication_of_a_life_that_is_over_is_asked_for_once() -> None:
+    """No page will ever have it: what came before the question is no gap after the answer."""
+    stream, owner = following(3, "old")
+    stream.take(numbered(5, life="old"))
+    stream.take(numbered(6, life="old"))
+    stream.ask()
+    stream.reading_done(page(3, life="old"))
+    assert owner.told == ["read again", "read again"]
+    assert not stream.reading
+
+
+def test_what_was_kept_behind_a_gap_is_not_asked_for_once_more() -> None:
+    stream, owner = following(3, "old")
+    stream.ask()
+    for offset in (6, 7):
+        stream.take(numbered(offset, life="old"))
+    stream.reading_done(page(4, 4, life="old"))
+    assert owner.told == ["read again", "4", "read again"]
+    stream.reading_done(page(4, life="old"))
+    assert owner.told == ["read again", "4", "read again"]
+    assert not stream.reading
