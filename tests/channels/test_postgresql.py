@@ -301,6 +301,17 @@ async def test_position_that_no_bigint_holds_is_one_of_the_future(server: Postgr
             assert not page.continues(since)
 
 
+async def test_server_that_takes_no_writes_any_more_is_left(server: PostgreSQLServer) -> None:
+    """As one that is a standby now; the next connection may lead to another."""
+    async with at(server.url) as (broker, _):
+        assert await broker.publish("t", b"x", HISTORY)
+        session = broker._commands._session  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+        await session.execute("SET default_transaction_read_only = on")
+        with pytest.raises(BrokerUnavailable, match="read-only transaction"):
+            await broker.publish("t", b"x", HISTORY)
+        assert await broker.publish("t", b"x", HISTORY)
+
+
 # What stands between
 
 

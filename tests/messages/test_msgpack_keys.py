@@ -131,6 +131,11 @@ REFUSED: dict[str, tuple[object, bytes, str]] = {
         pairs((ID, b"\x01"), (TEXT, pairs((b"\x80", b"\x01"), (b"\x80", b"\x02")))),
         "$.text.b'\\x80'",
     ),
+    "behind a key that is a map": (
+        Item,
+        pairs((ID, b"\x01"), (TEXT, pairs((pairs((ID, b"\x01")), b"\x01"), (ID, b"\x01"), (ID, b"\x02")))),
+        "$.text.id",
+    ),
     "a number": (dict[int, int], pairs((b"\x01", b"\x01"), (b"\xcc\x01", b"\x02")), "$.1"),
     "bytes": (Any, pairs((b"\xc4\x01a", b"\x01"), (b"\xc5\x00\x01a", b"\x02")), "$.b'a'"),
     "in the many of a large one": (
