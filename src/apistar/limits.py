@@ -46,8 +46,8 @@ class Limits:
         close_timeout_s: Wait for the peer's Close, then drop TCP (RFC 6455 §7.1.1).
         outbox_bytes: What may wait for a slow client.
         outbox_messages: The same in messages.
-        send_timeout_s: A full outbox that does not move this long is aborted (1013), and an answer of plain HTTP of which
-            a client takes nothing for so long.
+        send_timeout_s: A full outbox that does not move this long is aborted (1013), and so is a client that takes
+            nothing of an answer of plain HTTP for so long.
         inbox_messages: Received and not yet taken; past it the socket stops reading (TCP back-pressure).
         inbox_bytes: The same in bytes.
         max_connections: Of one process; past it 503 with Retry-After. `None`: no such limit.

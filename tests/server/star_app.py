@@ -123,6 +123,29 @@ async def flood() -> AsyncIterator[http.ServerSentEvent[str]]:
         waits = loop.call_later(0.5, print, "flood waits")
 
 
+def echo_body(request: http.Request) -> http.StreamingResponse:
+    return http.StreamingResponse(request.stream())
+
+
+async def echo_events(request: http.Request) -> AsyncIterator[http.ServerSentEvent[str]]:
+    yield http.ServerSentEvent("begin")
+    async for piece in request.stream():
+        yield http.ServerSentEvent(str(len(piece)))
+
+
+def unread_body(request: http.Request) -> http.StreamingResponse:
+    """Says nothing, and leaves the body unread."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            yield b"begin"
+            await asyncio.sleep(1000)
+        finally:
+            print("quiet stream closed", flush=True)
+
+    return http.StreamingResponse(pieces())
+
+
 def download() -> http.StreamingResponse:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(5):
@@ -137,6 +160,9 @@ app = ASyncApp(
         Route("/", handler=page),
         Route("/slow", handler=slow),
         Route("/soon", handler=soon),
+        Route("/echo-body", "POST", echo_body),
+        Route("/echo-events", "POST", echo_events),
+        Route("/unread-body", "POST", unread_body),
         Route("/events", handler=events),
         Route("/late-events", handler=late_events),
         Route("/flood", handler=flood),

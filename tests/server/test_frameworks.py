@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,6 +94,15 @@ def test_close_has_code_and_reason(framework: ServerProcess) -> None:
         with pytest.raises(ConnectionClosed):
             client.recv()
         assert (client.close_code, client.close_reason) == (4100, "enough")
+
+
+def test_quiet_stream_of_starlette_ends_with_its_client(tmp_path: Path) -> None:
+    """At ASGI 2.4 it would stay until it has something to send."""
+    with serving(tmp_path, "tests.server.framework_apps:starlette_app") as process:
+        with httpx.stream("GET", f"http://127.0.0.1:{process.port}/events") as answer:
+            assert next(answer.iter_text()) == "data: hello\n\n"
+        process.wait_for_log("events closed")
+        assert "Traceback" not in process.log
 
 
 def test_parameters_reach_fastapi(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -94,6 +94,11 @@ class Exchange:
         request = self._request
         return self.scope["method"] in ("GET", "HEAD") or (request is not None and hasattr(request, "_body"))
 
+    @property
+    def listener(self) -> Receive:
+        """What a response that is sent in pieces learns from that the client has gone."""
+        return self.receive if self._request is None else self._request.listener()
+
     async def close(self) -> None:
         """Stop an event stream; close the files that came in a form."""
         if self.stream is not None:

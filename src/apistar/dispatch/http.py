@@ -121,7 +121,7 @@ async def _call(operation: Operation, exchange: Exchange, resolution: Resolution
 
 
 async def _send(exchange: Exchange, response: Response) -> None:
-    send = exchange.send
+    send, receive = exchange.send, exchange.receive
     if response.status_code in BODILESS:
         send = _without_length(_without_body(send))
     elif exchange.scope["method"] == "HEAD":
@@ -130,8 +130,8 @@ async def _send(exchange: Exchange, response: Response) -> None:
         if send is not exchange.send and isinstance(response, StreamingResponse):
             await _send_head(response, send)
             return
-        send = taking_turns(exchange.scope, send)
-    await response(exchange.scope, exchange.receive, send)
+        send, receive = taking_turns(exchange.scope, send), exchange.listener
+    await response(exchange.scope, receive, send)
 
 
 async def _send_head(response: StreamingResponse, send: Send) -> None:

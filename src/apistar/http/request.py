@@ -24,6 +24,7 @@ from ..types import Receive, Scope, Send
 from .form import MULTIPART, URLENCODED
 from .multipart import MAX_FILES, read_multipart
 from .responses import closing
+from .shared_receive import SharedReceive
 
 if TYPE_CHECKING:
     from starlette._utils import AwaitableOrContextManager
@@ -45,6 +46,14 @@ class LimitedRequest(Request):
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         super().__init__(scope, receive, send)
         self.limits = limits
+
+    def listener(self) -> Receive:
+        """What a sender of the answer asks for the disconnect; the body is left to this request."""
+        if hasattr(self, "_body") or self._stream_consumed:
+            return self._receive
+        shared = SharedReceive(self._receive)
+        self._receive = shared
+        return shared.listen
 
     @property
     def media_type(self) -> str:

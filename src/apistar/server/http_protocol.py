@@ -165,6 +165,8 @@ class HTTPProtocol(RequestHead):
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.headers, self.expect_100_continue = url, headers, expect
         self.scope["headers"] = headers
+        # The scope says ASGI 2.3. At 2.4 Starlette would hear that a client is gone where it sends something, and a
+        # quiet stream would outlive its client.
         self._in_body = True
         self._clock = self._clock_of(headers)
         extensions: Any = {BODY_CLOCK_EXTENSION: self._clock, ANSWER_CLOCK_EXTENSION: self}
