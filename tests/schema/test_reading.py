@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from apistar import ASyncApp, Component, Provider, Route, WebSocket, http
+from apistar import ASyncApp, Component, Provider, Route, TestClient, WebSocket, http
 from apistar.exceptions import NotFound
 from apistar.schema.asyncapi import asyncapi
 from apistar.schema.openapi import openapi
@@ -293,3 +293,19 @@ def test_documents_of_a_thousand_routes_take_less_than_a_second(tmp_path: Path) 
     assert Outcome(409, "order 499") in reference.operations[499].denials
     assert len(reference.channels) == 500
     assert min(spent) < BUDGET_S
+
+
+@pytest.mark.parametrize("url", ["/rooms/{name}", "/rooms/{+name}"])
+def test_path_that_is_never_found_is_told(url: str) -> None:
+    async def read_room(name: str) -> str:
+        return name
+
+    async def join_room(ws: WebSocket, name: str) -> None:
+        await ws.connect()
+
+    app = ASyncApp([Route(url, handler=read_room), Route(url, handler=join_room)])
+    assert TestClient(app).get("/rooms/a%1Ab").status_code == 404
+    documents = openapi(app.reference())["paths"]["/rooms/{name}"]["get"]["responses"], asyncapi(app.reference())
+    said = "a parameter of the path has control characters, or is a dot segment"
+    assert documents[0]["404"]["description"] == said
+    assert documents[1]["channels"]["join_room"]["x-denials"]["404"]["description"] == said

@@ -55,8 +55,11 @@ def parameter_denials(parameters: Sequence[Parameter]) -> Iterator[Outcome]:
     """How a request is refused whose parameters are missing or wrong."""
     if any(parameter.place != "path" for parameter in parameters):
         yield Outcome(400, "a parameter is missing or does not fit its type")
-    if any(parameter.place == "path" and parameter.converted for parameter in parameters):
+    in_path = [parameter for parameter in parameters if parameter.place == "path"]
+    if any(parameter.converted for parameter in in_path):
         yield Outcome(404, "a parameter of the path does not fit its type")
+    elif in_path:
+        yield Outcome(404, "a parameter of the path has control characters, or is a dot segment")
 
 
 def _parameter(types: Types, info: ParameterInfo, required: bool, description: str, path: Path) -> Parameter:
