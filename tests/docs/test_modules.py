@@ -10,7 +10,8 @@ import random
 import shutil
 import subprocess
 import tempfile
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -68,6 +69,8 @@ VALUES: Final[list[tuple[Any, Any]]] = [
     *((Local, text) for text in ("12:00:00", "noon")),
     (datetime, "2026-01-31 12:00:00"),
     (datetime, "today"),
+    *((Decimal, text) for text in ("1", "-.5e+3", "5.", "NaN", "-inf", "", "abc", "1.2.3")),
+    *((timedelta, text) for text in ("PT1M", "-P1DT2H", "PT1.5S", "P", "PT", "P1Y", "1", "PT1M1H")),
 ]
 
 
