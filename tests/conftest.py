@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.hanging import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.requirements import missing, skips_are_failures
 from tests.turns import TakeTurns
 
