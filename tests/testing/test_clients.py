@@ -271,6 +271,29 @@ def test_handler_that_blocks_the_loop_is_named() -> None:
         client.close()
 
 
+async def test_requests_in_a_loop_leave_others_their_turn() -> None:
+    """A test that asks until something has happened, with an application that waits for nothing."""
+    happened = False
+
+    async def happen() -> None:
+        nonlocal happened
+        happened = True
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async with AsyncTestClient(answer) as client:
+        task = asyncio.create_task(happen())
+        for _ in range(10):
+            await client.get("/")
+            if happened:
+                break
+    assert happened
+    await task
+
+
 async def test_application_that_breaks_the_rules_of_asgi_learns_it() -> None:
     errors: list[str] = []
 
