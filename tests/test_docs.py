@@ -80,6 +80,12 @@ def test_pages_name_only_exceptions_that_exist() -> None:
     assert not sorted(name for name in found if not hasattr(exceptions, name))
 
 
+def test_http_page_names_every_exception_with_its_status() -> None:
+    documented = dict(re.findall(r"`([A-Z]\w+)` \| ([45]\d\d) ", (DOCS / "http.md").read_text()))
+    children = exceptions.HTTPException.__subclasses__()
+    assert documented == {child.__name__: str(child.default_status) for child in children}
+
+
 def test_application_page_options_exist() -> None:
     """Every `ASyncApp(option=…)` of the pages is a parameter."""
     found = {option for page in DOCS.glob("*.md") for option in re.findall(r"`ASyncApp\((\w+)=", page.read_text())}

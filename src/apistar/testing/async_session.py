@@ -76,7 +76,10 @@ class AsyncWebSocketSession:
             await self._stop()
         self._raise_faults()
         if not done and not failing:
-            raise self._timed_out("for the handler to return after the connection was over", "it was cancelled")
+            raise self._timed_out(
+                "for the handler to return after the connection was over",
+                "it was cancelled; what waits for anything but its socket belongs in a task of an asyncio.TaskGroup",
+            )
 
     async def _stop(self) -> None:
         task = self._open.task
