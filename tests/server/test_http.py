@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ def test_body_that_nobody_read_is_no_next_request(http: ServerProcess) -> None:
         client.sendall(request(b"/early", b"Content-Length: 5", body=b"ab"))
         assert read_answer(client).body == b"early"
         client.sendall(b"cde" + GET)
+        assert read_answer(client).body == b"GET /a  0"
+
+
+def test_body_that_comes_after_its_answer_keeps_the_connection(http: ServerProcess) -> None:
+    with http.connect() as client:
+        client.sendall(request(b"/early", b"Content-Length: 5", body=b"a"))
+        assert read_answer(client).body == b"early"
+        for part in (b"b", b"c", b"d"):
+            time.sleep(0.5)  # of the one second of an idle connection
+            client.sendall(part)
+        client.sendall(b"e" + GET)
         assert read_answer(client).body == b"GET /a  0"
 
 

@@ -177,8 +177,7 @@ class HTTPProtocol(RequestHead):
 
     def on_body(self, body: bytes) -> None:
         self._moved = True
-        if not self._upgrading:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._moved = True
