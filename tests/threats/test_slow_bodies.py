@@ -114,7 +114,9 @@ def test_answer_may_take_longer_than_a_request(carried: ServerProcess) -> None:
         client.sendall(b"GET /ticking HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert ticks(client) == 10
     with carried.connect() as client:
-        client.sendall(head(b"/slow/ticking", b"Connection: close", length=3) + b"abc")
+        client.sendall(head(b"/slow/ticking", b"Connection: close", length=3) + b"ab")
+        time.sleep(0.05)  # its time has begun
+        client.sendall(b"c")
         assert ticks(client) == 10
 
 
