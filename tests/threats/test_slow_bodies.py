@@ -114,10 +114,18 @@ def test_answer_may_take_longer_than_a_request(carried: ServerProcess) -> None:
         client.sendall(b"GET /ticking HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert ticks(client) == 10
     with carried.connect() as client:
-        client.sendall(head(b"/slow/ticking", b"Connection: close", length=3) + b"ab")
+        client.sendall(head(b"/slow/ticking", b"Connection: close", length=3) + b"abc")
+        assert ticks(client) == 10
+
+
+def test_time_of_a_body_ends_with_the_body(carried: ServerProcess) -> None:
+    with carried.connect() as client:
+        client.sendall(head(b"/slow/late", length=3) + b"ab")
         time.sleep(0.05)  # its time has begun
         client.sendall(b"c")
-        assert ticks(client) == 10
+        assert read_answer(client).body == b"3"  # later than a body may be
+        client.sendall(head(b"/slow/whole", length=0))
+        assert read_answer(client).body == b"0"
 
 
 def test_answer_to_a_body_that_does_not_come_is_cut(carried: ServerProcess) -> None:
