@@ -208,7 +208,11 @@ def test_curl_is_served(http: ServerProcess, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lines", "body"),
-    [((b"Content-Length: 3",), b"abc"), ((b"Transfer-Encoding: chunked",), b"3\r\nabc\r\n0\r\n\r\n")],
+    [
+        ((b"Content-Length: 3",), b"abc"),
+        ((b"Transfer-Encoding: chunked",), b"3\r\nabc\r\n0\r\n\r\n"),
+        ((b"Transfer-Encoding: chunked",), b"1;x=%b\r\na\r\n2\r\nbc\r\n0\r\n\r\n" % (b"y" * 8000)),
+    ],
 )
 @pytest.mark.parametrize("in_one", [True, False])
 def test_body_of_a_request_for_another_protocol_is_read(

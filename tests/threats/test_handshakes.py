@@ -385,11 +385,12 @@ def test_forwarded_headers_are_taken_from_listed_proxies_only(tmp_path_factory: 
 # Bytes behind a good handshake
 
 
-def test_frames_behind_the_handshake_are_kept(server: ServerProcess) -> None:
+@pytest.mark.parametrize("size", [5, 5_000, 100_000])
+def test_frames_behind_the_handshake_are_kept(server: ServerProcess, size: int) -> None:
     with server.connect() as client:
-        client.sendall(handshake() + frame(TEXT, b"early"))
+        client.sendall(handshake() + frame(TEXT, b"e" * size))
         assert read_answer(client).status == 101
-        assert read_frame(client) == (TEXT, b"early")
+        assert read_frame(client) == (TEXT, b"e" * size)
 
 
 def test_handshake_byte_by_byte_is_served(server: ServerProcess) -> None:
