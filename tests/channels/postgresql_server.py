@@ -36,17 +36,18 @@ class PostgreSQLServer:
     Its data is not where pytest keeps folders, into which no other user may look.
 
     Attributes:
-        url: For brokers; the port stays the same over restarts.
+        port: The same over restarts.
+        url: For brokers.
     """
 
     def __init__(self, folder: Path | None = None, *options: str) -> None:
         self._home = _folder()
         self._data = self._home / "data"
         self._options = options
-        self._port = free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._paused: list[int] = []
-        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
         """Start it with the data that it had; returns when it answers."""
@@ -54,7 +55,7 @@ class PostgreSQLServer:
             _run("cp", "-r", "--reflink=auto", str(_template()), str(self._data))
         self._process = subprocess.Popen(
             [
-                _program("postgres"), "-D", str(self._data), "-p", str(self._port), "-k", str(self._home),
+                _program("postgres"), "-D", str(self._data), "-p", str(self.port), "-k", str(self._home),
                 "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c", "max_connections=50",
                 "-c", "restart_after_crash=off", "-c", "logging_collector=off", "-c", "fsync=off", *self._options,
             ],
@@ -63,7 +64,7 @@ class PostgreSQLServer:
             cwd="/",
             **_as_account(),
         )  # fmt: skip
-        ready = [_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        ready = [_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         deadline = time.monotonic() + START_TIMEOUT_S
         while subprocess.run(ready, check=False).returncode != 0:
             assert self._process.poll() is None, "PostgreSQL ended while it started"

@@ -14,14 +14,16 @@ from apistar.channels import Broker, History, Position
 from apistar.channels.postgresql_schema import PART_BYTES, TIDY_ROWS, VERSION, channel_of, definition
 from apistar.channels.postgresql_url import Address
 from apistar.exceptions import BrokerUnavailable, ConfigurationError
+from tests.channels.detour import detour
 from tests.channels.postgresql_server import PostgreSQLServer, shared_postgresql
-from tests.channels.trials import connected
+from tests.channels.trials import available, connected
 from tests.contracts.brokers import Recorder
 from tests.transports.wire import until
 
 pytestmark = pytest.mark.requires("postgresql")
 
 HISTORY = History(size=10)
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 TABLES = ("log", "keys", "seats", "topics")
 
 
@@ -184,6 +186,8 @@ async def test_role_needs_no_right_but_its_own_schema(server: PostgreSQLServer) 
 
 
 async def test_settings_of_the_database_do_not_change_what_is_promised(server: PostgreSQLServer) -> None:
+    from apistar.channels.postgresql_connection import connect  # it imports asyncpg, which is an extra
+
     settings = {"default_transaction_isolation": "'serializable'", "synchronous_commit": "off", "search_path": "''"}
     for name, value in settings.items():
         server.execute(f"ALTER ROLE postgres SET {name} = {value}")
@@ -192,9 +196,52 @@ async def test_settings_of_the_database_do_not_change_what_is_promised(server: P
             positions = await asyncio.gather(
                 *(broker.publish("t", b"x", HISTORY) for _ in range(50) for broker in (one, other))
             )
+            # One that waits for another sees what that one wrote.
+            holder = await connect(Address.of(server.url), 5.0, "test")
+            await holder.execute("BEGIN; UPDATE apistar.topics SET expires = expires")
+            waiting = asyncio.ensure_future(one.publish("t", b"x", HISTORY))
+            await until(lambda: server.execute(BLOCKED)[0][0] == 1, "it waits")
+            await holder.execute("COMMIT")
+            positions.append(await waiting)
+            on_disk = await holder.fetchval("SHOW synchronous_commit")
+            holder.terminate()
     finally:
         server.execute("ALTER ROLE postgres RESET ALL")
-    assert sorted(position.offset for position in positions if position) == list(range(1, 101))
+    assert sorted(position.offset for position in positions if position) == list(range(1, 102))
+    assert on_disk == "on"
+
+
+async def test_connection_that_hangs_is_dropped_with_the_call(server: PostgreSQLServer) -> None:
+    """Else the next call would find it in the middle of another."""
+    async with detour(server.port) as way:
+        url = server.url.replace(str(server.port), str(way.port))
+        broker = Broker.connect(url, timeout_s=0.5)
+        async with broker:
+            session = broker._commands._session  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+            way.swallow()
+            with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.5 s"):
+                await broker.publish("t", b"x")
+            await until(session.is_closed, "it is dropped")
+            way.let_through()
+            await available(broker)
+
+
+async def test_call_that_waits_too_long_ends_on_the_server_too(server: PostgreSQLServer) -> None:
+    """Whoever tries again would wait behind it, and so would the publication that was given up be made in the end."""
+    from apistar.channels.postgresql_connection import connect  # it imports asyncpg, which is an extra
+
+    async with connected(server) as (broker, _):
+        await broker.publish("t", b"x", HISTORY)
+        holder = await connect(Address.of(server.url), 5.0, "test")
+        await holder.execute("BEGIN; UPDATE apistar.topics SET expires = expires")
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish("t", b"given up", HISTORY)
+        await until(lambda: server.execute(BLOCKED)[0][0] == 0, "nobody waits")
+        await holder.execute("COMMIT")
+        holder.terminate()
+        position = await broker.publish("t", b"x", HISTORY)
+        assert position
+        assert position.offset == 2
 
 
 def test_driver_still_has_the_method_that_is_taken_over() -> None:

@@ -47,11 +47,11 @@ def _inside(tp: object, name: str, index: str) -> Iterator[object]:
             yield field
         return
     args = typing.get_args(tp)
-    origin = typing.get_origin(tp)
-    if isinstance(tp, type) and index.isdigit():
-        if _is_array(tp):
+    cls = typing.get_origin(tp) or tp
+    if cls is not tuple and isinstance(cls, type) and _is_array(cls):
+        if index.isdigit():
             yield from list(_fields(tp).values())[int(index) : int(index) + 1]
-    elif origin is tuple and index.isdigit() and Ellipsis not in args:
+    elif cls is tuple and index.isdigit() and Ellipsis not in args:
         yield from args[int(index) : int(index) + 1]
     elif args:
         yield args[-1] if args[-1] is not Ellipsis else args[0]  # of a mapping, its values
