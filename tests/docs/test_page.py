@@ -434,3 +434,13 @@ def test_list_of_a_docstring_has_points_wherever_it_stands(driver: webdriver.Chr
             )
             assert styles
             assert set(styles) == {"disc"}
+
+
+def test_buttons_that_send_and_close_stay_in_sight_beside_a_chosen_message(reader: Reader) -> None:
+    reader.resize(1280, 900)
+    talking(reader)
+    reader.write("text", "")
+    reader.find("#sockets").click()
+    reader.until("the console", lambda: reader.find(".sending").is_displayed())
+    cut_off = reader.run("const one = document.querySelector('.sending'); return one.scrollHeight - one.clientHeight")
+    assert cut_off <= 0
