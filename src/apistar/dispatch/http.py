@@ -27,7 +27,7 @@ from ..components import Exchange
 from ..exceptions import HTTPException
 from ..http.event_stream import EventStream
 from ..http.responses import check_headers, problem_of
-from ..http.waiting import TimedReceive, limit_answer, timed
+from ..http.waiting import TimedReceive, timed
 from ..injector import Plan, Resolution
 from ..transports.turns import taking_turns
 from ..types import Event, Send
@@ -48,7 +48,6 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
     resolution = operation.program.resolution(exchange)
     error: BaseException | None = None
     exchange.receive = timed(exchange.scope, exchange.receive, exchange.limits)
-    limit_answer(exchange.scope, exchange.limits)
     try:
         response = await _respond(operation, exchange, resolution, refusal)
         if isinstance(exchange.receive, TimedReceive):

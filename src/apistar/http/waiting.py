@@ -9,7 +9,6 @@ it has the bytes, and ends the connection by itself.
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from ..exceptions import RequestTimeout
 from ..limits import Limits
@@ -62,20 +61,19 @@ class TimedReceive:
         return event
 
 
-def limit_answer(scope: Scope, limits: Limits) -> None:
-    """Have the server reset a client that takes nothing of this answer for `send_timeout_s`, where it can."""
-    extensions = scope.get("extensions")
-    if extensions and ANSWER_CLOCK_EXTENSION in extensions:
-        cast("AnswerClock", extensions[ANSWER_CLOCK_EXTENSION]).limit_answer(limits.send_timeout_s)
-
-
 def timed(scope: Scope, receive: Receive, limits: Limits) -> Receive:
-    """`receive` itself where the server has a clock, or there is no limit."""
+    """
+    `receive` itself where the server has clocks, which are told the limits, or there is no limit.
+
+    The clock of the answer resets a client that takes nothing of it for `send_timeout_s`.
+    """
     limit_s = limits.request_timeout_s
     extensions = scope.get("extensions")
     if extensions and BODY_CLOCK_EXTENSION in extensions:
-        clock = cast("BodyClock | None", extensions[BODY_CLOCK_EXTENSION])
+        clock: BodyClock | None = extensions[BODY_CLOCK_EXTENSION]
         if clock is not None:
             clock.limit(limit_s)
+        answer: AnswerClock = extensions[ANSWER_CLOCK_EXTENSION]
+        answer.limit_answer(limits.send_timeout_s)
         return receive
     return receive if limit_s is None else TimedReceive(scope, receive, limit_s)

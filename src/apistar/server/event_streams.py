@@ -10,6 +10,7 @@ Sources: WHATWG HTML §9.2.3 (a client reconnects when the body ends); ASGI, HTT
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -19,6 +20,7 @@ from ..types import Event, Send
 from .service import Service
 
 MEDIA_TYPE: Final = b"text/event-stream"
+"""As everybody writes it; looked for in the headers of each answer."""
 
 
 class EventStream:
@@ -54,37 +56,46 @@ class EventStream:
         cycle.message_event.set()
 
 
-class Answering(TurnTaking):
-    """The `send` of one request, which knows an event stream when it sees one."""
+class Answering:
+    """
+    The `send` of one request, which takes turns under a streamed body and knows an event stream when it sees one.
 
-    __slots__ = ("_cycle", "_service", "_stream")
+    An answer that is neither pays for no coroutine of ours.
+
+    Attributes:
+        stream: The answer is one, and has begun.
+    """
+
+    __slots__ = ("_cycle", "_send", "_service", "_turns", "stream")
 
     def __init__(self, send: Send, cycle: RequestResponseCycle, service: Service) -> None:
-        super().__init__(send)
+        self.stream: EventStream | None = None
+        self._send = send
         self._cycle = cycle
         self._service = service
-        self._stream: EventStream | None = None
+        self._turns: TurnTaking | None = None
 
-    async def __call__(self, event: Event) -> None:
-        """Send; a stream that begins while the process ends is ended at once."""
-        await super().__call__(event)
+    def __call__(self, event: Event) -> Awaitable[None]:
+        """Send."""
+        if event.get("more_body"):
+            if self._turns is None:
+                self._turns = TurnTaking(self._send)
+            return self._turns(event)
         if event["type"] == "http.response.start" and _is_event_stream(event):
-            self._stream = EventStream(self._cycle, self._service)
-            if self._service.draining:
-                self._stream.shutdown()
+            return self._begin(event)
+        return self._send(event)
 
-    def over(self) -> None:
-        """The application has returned."""
-        if self._stream is not None:
-            self._stream.forget()
+    async def _begin(self, start: Event) -> None:
+        """A stream that begins while the process ends is ended at once."""
+        await self._send(start)
+        self.stream = EventStream(self._cycle, self._service)
+        if self._service.draining:
+            self.stream.shutdown()
 
 
 def _is_event_stream(start: Event) -> bool:
-    stream = False
-    for name, value in start.get("headers", ()):
-        name = name.lower()
-        if name == b"content-length":
-            return False
-        if name == b"content-type":
-            stream = value.partition(b";")[0].strip().lower() == MEDIA_TYPE
-    return stream
+    headers = start.get("headers", ())
+    for name, value in headers:
+        if value.startswith(MEDIA_TYPE) and name.lower() == b"content-type":
+            return all(name.lower() != b"content-length" for name, _ in headers)
+    return False

@@ -54,7 +54,8 @@ class Cancellable:
             self._cycle.disconnected = True  # nobody is left to be answered
             return None
         finally:
-            answering.over()
+            if answering.stream is not None:
+                answering.stream.forget()
 
     def _closing(self, send: Send) -> Send:
         """
