@@ -120,6 +120,7 @@ async def test_nothing_is_lost_while_processes_are_killed(engine: Engine, proces
             await asyncio.to_thread(servers.start)
             await asyncio.to_thread(servers.kill)
         await asyncio.sleep(1)
+        await until(lambda: len(crowd.confirmed) > 150, "enough publications were made", 90)
     counts = crowd.judge()
     assert counts["recovered"] >= 100, "who was on a process that was killed came back without a loss"
     assert counts["seen"] > 200 * 100

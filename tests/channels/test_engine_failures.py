@@ -194,7 +194,7 @@ async def test_topic_that_is_dropped_and_wanted_again_at_once_is_heard(engine: E
 
 
 async def test_many_topics_are_subscribed_again(engine: Engine) -> None:
-    async with connected(engine) as (broker, seen):
+    async with connected(engine, timeout_s=20.0) as (broker, seen):
         topics = [f"t{number}" for number in range(1200)]
         await asyncio.gather(*(broker.subscribe(topic) for topic in topics))
         engine.cut(Connections.LISTENING)

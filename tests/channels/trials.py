@@ -16,8 +16,8 @@ TIMEOUT_S: Final = 1.0
 
 
 @contextlib.asynccontextmanager
-async def connected(engine: Engine) -> AsyncIterator[tuple[Broker, Recorder]]:
-    broker, recorder = Broker.connect(engine.url, timeout_s=TIMEOUT_S), Recorder()
+async def connected(engine: Engine, timeout_s: float = TIMEOUT_S) -> AsyncIterator[tuple[Broker, Recorder]]:
+    broker, recorder = Broker.connect(engine.url, timeout_s=timeout_s), Recorder()
     broker.listener = recorder
     async with broker:
         yield broker, recorder
@@ -25,7 +25,7 @@ async def connected(engine: Engine) -> AsyncIterator[tuple[Broker, Recorder]]:
 
 async def available(broker: Broker) -> None:
     """Until it publishes again, as an application that tries again would see it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await broker.publish("probe", b"")
