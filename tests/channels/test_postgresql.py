@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from apistar.channels import Broker, History, Position
+from apistar.channels.postgresql_messages import Assembly
 from apistar.channels.postgresql_schema import PART_BYTES, TIDY_ROWS, VERSION, channel_of, definition
 from apistar.channels.postgresql_url import Address
 from apistar.exceptions import BrokerUnavailable, ConfigurationError
@@ -357,6 +358,34 @@ async def test_server_that_takes_no_writes_any_more_is_left(server: PostgreSQLSe
         with pytest.raises(BrokerUnavailable, match="read-only transaction"):
             await broker.publish("t", b"x", HISTORY)
         assert await broker.publish("t", b"x", HISTORY)
+
+
+# What listens
+
+
+async def test_what_was_heard_before_the_connection_was_lost_is_given_first() -> None:
+    from apistar.channels.postgresql_line import PostgreSQLLine  # it imports asyncpg, which is an extra
+
+    async def echo(channel: str) -> None: ...
+
+    line = PostgreSQLLine(Address.of("postgresql://h/db"), "postgresql://h/db", 5.0, echo)
+    line._topics["channel"] = ("t", Assembly())
+    line._hear("channel", "1 0 T P\nx")
+    line._lose(ConnectionError("the first reason"))
+    line._lose(ConnectionError("another"))
+    assert await line.receive(5) == [("t", b"T P\nx")]
+    async with asyncio.timeout(1):
+        with pytest.raises(ConnectionError, match="the first reason"):
+            await line.receive(5)
+
+
+async def test_topics_that_nobody_wants_any_more_take_no_memory(server: PostgreSQLServer) -> None:
+    async with at(server.url) as (broker, _):
+        await asyncio.gather(*(broker.subscribe(f"t{number}") for number in range(3)))
+        line = broker._listening._line  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+        assert len(line._topics) == 3
+        await asyncio.gather(*(broker.unsubscribe(f"t{number}") for number in range(3)))
+        await until(lambda: not line._topics, "they are forgotten")
 
 
 # What stands between
