@@ -11,10 +11,13 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
+from apistar.server.configuration import Settings
+from apistar.server.workers import Worker
 from tests.server.processes import ServerProcess, is_running, serving, wait_for
 from tests.server.wire import TEXT, frame, is_closed, read_close, read_frame, read_to_end, upgrade
 
@@ -83,6 +86,34 @@ def test_all_end_in_time_whatever_handlers_do(tmp_path: Path, signals: tuple[int
         assert (status, seconds < 1.0 + SLACK_S) == (0, True), process.log
         assert len(pids) == 2
         assert not any(is_running(pid) for pid in pids)
+
+
+def test_worker_that_takes_long_to_begin_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("apistar.server.workers.time", SimpleNamespace(monotonic=lambda: now))
+    worker = Worker(Settings("tests.server.apps:bare", drain_s=0, shutdown_timeout_s=0), [])
+    monkeypatch.setattr(worker, "process", SimpleNamespace(is_alive=lambda: True))
+    assert worker.answers()
+    now = 50.0
+    assert worker.answers()
+    worker.child_conn.recv()
+    worker.child_conn.send(False)
+    assert worker.answers()
+    now += 6.0
+    assert not worker.answers()
+
+
+def test_worker_that_starts_slowly_replaces_another(tmp_path: Path) -> None:
+    module = tmp_path / "slow.py"
+    module.write_text("from tests.server.apps import bare as app")
+    with workers(tmp_path, "slow:app", app_dir=str(tmp_path)) as process:
+        process.wait_for_log("API Star is at")
+        before = process.workers()
+        module.write_text("import time; time.sleep(6)\nfrom tests.server.apps import bare as app")
+        process.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: bool(before - process.workers()), "a worker to be replaced")
+        assert "did not serve in time" not in process.log
+        assert process.terminate()[0] == 0
 
 
 def test_hangup_replaces_all_one_by_one(tmp_path: Path) -> None:

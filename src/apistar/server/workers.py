@@ -32,6 +32,11 @@ from .server import Server
 TICK_S: Final = 0.1
 SLACK_S: Final = 2.0
 """What a worker gets beyond its own time before it is killed; its watchdog ends it earlier."""
+START_S: Final = 60.0
+"""
+Until a worker answers for the first time, and until one that is to replace another serves. Python and what it imports take
+seconds where a container has a tenth of a core, or all start at once.
+"""
 MAX_PAUSE_S: Final = 30.0
 """Between two tries to start a worker that cannot."""
 
@@ -52,6 +57,7 @@ class Worker(Process):
         self.served = False
         self.deadline = 0.0
         self._asked_at: float | None = None
+        self._limit_s = START_S
 
     @property
     def server(self) -> UvicornServer:
@@ -76,12 +82,13 @@ class Worker(Process):
             if self._asked_at is not None and self.parent_conn.poll():
                 self._asked_at = None
                 self.served = self.parent_conn.recv() or self.served
+                self._limit_s = self.config.timeout_worker_healthcheck
             if self._asked_at is None:
                 self.parent_conn.send(b"ping")
                 self._asked_at = now
         except (OSError, EOFError, pickle.UnpicklingError):
             return False
-        return now < self._asked_at + self.config.timeout_worker_healthcheck
+        return now < self._asked_at + self._limit_s
 
 
 class Workers:
@@ -184,9 +191,10 @@ class Workers:
         """Replace each worker, and none before the new one serves."""
         for old in list(self._workers):
             new = self._started()
-            deadline = time.monotonic() + self._config.timeout_worker_healthcheck
+            deadline = time.monotonic() + START_S
             while new.answers() and not new.served and time.monotonic() < deadline and not self._stopping:
                 time.sleep(TICK_S)
+                self._look()
             if not new.served:
                 new.kill()
                 new.process.join()
