@@ -62,7 +62,7 @@ class Limits:
     max_handshake_bytes: int = 16 * KIB
     max_handshake_headers: int = 128
     handshake_timeout_s: float = 10.0
-    max_tls_handshakes: int = 64
+    max_tls_handshakes: int = 48
     request_timeout_s: float | None = 300.0
     ping_interval_s: float | None = 20.0
     ping_timeout_s: float | None = 20.0
