@@ -62,12 +62,12 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>Prices</title>
 const rows = {};
 function open() {
   const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/prices`);
-  socket.onopen = () => state.textContent = "live";
+  socket.onopen = () => state.textContent = "live; waiting for the first price";
   socket.onclose = () => { state.textContent = "away, coming back…"; setTimeout(open, 1000); };
   socket.onmessage = ({data}) => {
     const {symbol, cents} = JSON.parse(data);
     const row = rows[symbol] ??= table.insertRow();
-    row.innerHTML = `<td>${symbol}<td>${(cents / 100).toFixed(2)}`;
+    row.innerHTML = `<td>${symbol}<td>${(cents / 100).toFixed(2)}`, state.textContent = "live";
   };
 }
 open();
