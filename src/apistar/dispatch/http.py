@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from functools import partial
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ async def serve_http(operation: Operation, exchange: Exchange, refusal: HTTPExce
         response = await _respond(operation, exchange, resolution, refusal)
         if isinstance(exchange.receive, TimedReceive):
             exchange.receive.answered = True
-        await _send(exchange, response)
+        await _sending(exchange, response)
     except ClientDisconnect as gone:
         error = gone
     except BaseException as fault:
@@ -119,7 +119,8 @@ async def _call(operation: Operation, exchange: Exchange, resolution: Resolution
     return await result if inspect.isawaitable(result) else result
 
 
-async def _send(exchange: Exchange, response: Response) -> None:
+def _sending(exchange: Exchange, response: Response) -> Awaitable[None]:
+    """The response on its way; no coroutine around its own."""
     send, receive = exchange.send, exchange.receive
     if response.status_code in BODILESS:
         send = _without_length(_without_body(send))
@@ -127,10 +128,9 @@ async def _send(exchange: Exchange, response: Response) -> None:
         send = _without_body(send)
     if not hasattr(response, "body"):  # it comes in pieces
         if send is not exchange.send and isinstance(response, StreamingResponse):
-            await _send_head(response, send)
-            return
+            return _send_head(response, send)
         send, receive = taking_turns(exchange.scope, send), exchange.listener
-    await response(exchange.scope, receive, send)
+    return response(exchange.scope, receive, send)
 
 
 async def _send_head(response: StreamingResponse, send: Send) -> None:

@@ -78,7 +78,7 @@ class HTTPProtocol(RequestHead):
             return
         if self._in_body:
             self._unset_keepalive_if_required()  # the answer was faster than the body
-        if self._waiting:
+        if self.pipeline:
             self.flow.hold(data)
         elif len(data) <= SLICE_BYTES:
             self._parse(data)
@@ -89,7 +89,7 @@ class HTTPProtocol(RequestHead):
         """Parse up to the first request that has to wait for its turn, and keep what is behind it."""
         rest = memoryview(data)
         while rest and not self._deaf and self.parser is not None:
-            if self._waiting:
+            if self.pipeline:
                 self.flow.hold(bytes(rest))
                 return
             part, rest = rest[:SLICE_BYTES], rest[SLICE_BYTES:]

@@ -17,6 +17,7 @@ with the first plain request. What is asked before that has its value in the cla
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -36,6 +37,7 @@ class Pipeline(HttpToolsProtocol):
     A connection as its plain requests see it.
 
     Attributes:
+        pipeline: Requests that wait for their turn, the last one first; before the first plain request always empty.
         _deaf: Nothing that still comes is interpreted.
         _in_body: A head was whole, and its body is not.
         _running: The request that the application answers, or answered last.
@@ -46,6 +48,7 @@ class Pipeline(HttpToolsProtocol):
     bucket: Bucket | None = None
     cycle: RequestResponseCycle | None = None  # type: ignore[assignment]  # uvicorn, too, has `None` before the first
     timeout_keep_alive_task: asyncio.TimerHandle | None = None
+    pipeline: deque[tuple[RequestResponseCycle, Any]] = deque()
     _ready_for_http = False
     _deaf = False
     _in_body = False
@@ -64,11 +67,6 @@ class Pipeline(HttpToolsProtocol):
         HttpToolsProtocol.connection_made(self, transport)
         self.flow: ReadAhead = ReadAhead(transport)
         self._ready_for_http = True
-
-    @property
-    def _waiting(self) -> bool:
-        """A request waits for its turn."""
-        return self._ready_for_http and bool(self.pipeline)
 
     def pause_writing(self) -> None:
         if self._ready_for_http:
@@ -111,9 +109,9 @@ class Pipeline(HttpToolsProtocol):
         if self._ended:
             self.server_state.total_requests += 1
             return
-        waiting = self._waiting
+        waiting = bool(self.pipeline)
         super().on_response_complete()
-        if waiting and not self._waiting:
+        if waiting and not self.pipeline:
             self._go_on()
         self._watch_body()
         if self.transport.get_write_buffer_size():

@@ -158,7 +158,7 @@ class RequestHead(Pipeline):
         whole_bytes = self._head_bytes if self._in_head else 0
         if whole_bytes + self._partial_bytes > self.service.limits.max_handshake_bytes:
             self._refuse(too_large(self.service.limits))
-        elif self._in_head and self.bucket is None and not self._waiting:
+        elif self._in_head and self.bucket is None and not self.pipeline:
             self._start_clock()
         elif self._in_body:
             self._watch_body()
