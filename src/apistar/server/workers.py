@@ -34,8 +34,8 @@ SLACK_S: Final = 2.0
 """What a worker gets beyond its own time before it is killed; its watchdog ends it earlier."""
 START_S: Final = 60.0
 """
-Until a worker answers for the first time, and until one that is to replace another serves. Python and what it imports take
-seconds where a container has a tenth of a core, or all start at once.
+Until a worker answers for the first time, and until one that is to replace another serves. Python and what it imports
+take seconds where a container has a tenth of a core, or all start at once.
 """
 MAX_PAUSE_S: Final = 30.0
 """Between two tries to start a worker that cannot."""
