@@ -179,6 +179,23 @@ async def test_history_of_another_epoch_gives_nothing(world: World) -> None:
         assert not page.continues(strange)
 
 
+@pytest.mark.parametrize("epoch", ["\ud800", "\0", "日本", "a b\r\n", "", "x" * 10_000])
+async def test_position_that_somebody_made_up_is_of_another_epoch_and_harms_nobody(world: World, epoch: str) -> None:
+    """What goes to an engine together with it, neither."""
+    broker, _ = await world.broker()
+    first = await broker.publish("t", b"x", HISTORY)
+    strange, far, page, position = await asyncio.gather(
+        broker.read("t", HISTORY, Position(epoch, 0)),
+        broker.read("t", HISTORY, Position(first.epoch if first else "", 10**5000)),
+        broker.read("u", HISTORY),
+        broker.publish("u", b"x", HISTORY),
+    )
+    assert (strange.position, strange.publications) == (first, ())
+    assert (far.position, far.publications) == (first, ())
+    assert position
+    assert page.position.epoch == position.epoch
+
+
 async def test_position_of_the_future_is_not_continued(world: World) -> None:
     broker, _ = await world.broker()
     position = await broker.publish("t", b"x", HISTORY)

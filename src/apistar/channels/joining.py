@@ -21,7 +21,7 @@ from ..websocket.outlet import outlet_of
 from .payload import Arrival, PayloadType
 from .policy import Policy
 from .presence import Roster
-from .records import NOWHERE, History, Position, Presence
+from .records import MAX_OFFSET, NOWHERE, History, Position, Presence
 from .seat import Seat
 from .subscriber import Subscriber
 from .subscription import Changes, Iteration
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ..websocket import WebSocket
     from .hub import Hub
 
-MAX_OFFSET: Final = 1 << 53
-"""What a double of Lua counts without error; a thousand publications a second take 285,000 years."""
 MAX_NAME: Final = 64
 """Of an epoch or a tag; ours have 16 characters."""
 

@@ -38,12 +38,11 @@ from .postgresql_line import PostgreSQLLine
 from .postgresql_messages import parse
 from .postgresql_url import Address
 from .records import IDEMPOTENCY_TTL_S, History, Page, Position, PresenceEvent, Publication
-from .remote import RemoteBroker, new_epoch, position_ttl_s
+from .remote import RemoteBroker, asked_since, new_epoch, position_ttl_s
 
 MAX_S: Final = 1e9
 """Of a duration: 31 years. PostgreSQL's intervals know no infinity before version 17."""
 MAX_INT: Final = 2**31 - 1
-MAX_BIGINT: Final = 2**63 - 1
 """What is beyond PostgreSQL's types is cut: a call that it refuses takes the round with it, and so others' calls."""
 
 
@@ -96,15 +95,12 @@ class PostgreSQLBroker(RemoteBroker):
         return None if row["at_epoch"] is None or history is None else _position(row)
 
     async def read(self, topic: str, history: History, since: Position | None = None) -> Page:
-        # What a client may say is no word of ours: a text that the database's encoding lacks would be refused.
-        ours = since is not None and since.epoch.isascii() and since.epoch.isalnum()
-        epoch, offset = (since.epoch, since.offset) if since is not None and ours else ("", 0)
         rows = await self._commands.call(
             (
                 READ,
                 (
-                    *(topic.encode(), new_epoch(), _s(position_ttl_s(history)), epoch),
-                    *(max(0, min(offset, MAX_BIGINT)), min(history.size, MAX_INT), _s(history.ttl_s)),
+                    *(topic.encode(), new_epoch(), _s(position_ttl_s(history)), *asked_since(since)),
+                    *(min(history.size, MAX_INT), _s(history.ttl_s)),
                 ),
             )
         )

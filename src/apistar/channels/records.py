@@ -13,6 +13,9 @@ from ..exceptions import ConfigurationError
 IDEMPOTENCY_TTL_S: Final = 300.0
 """How long a broker remembers an idempotency key: longer than a client tries again."""
 
+MAX_OFFSET: Final = 1 << 53
+"""What a double of Lua counts without error; a thousand publications a second take 285,000 years."""
+
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     """

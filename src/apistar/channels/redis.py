@@ -28,7 +28,7 @@ from .redis_commands import RedisCommands, script_call
 from .redis_line import RedisLine
 from .redis_messages import channel_of, parse, plain, position_of
 from .redis_scripts import ENTER, LEAVE, MEMBERS, PUBLISH, PUBLISH_ONCE, READ, SWEEP
-from .remote import SEATS_TTL_S, RemoteBroker, new_epoch, position_ttl_s
+from .remote import SEATS_TTL_S, RemoteBroker, asked_since, new_epoch, position_ttl_s
 
 
 class RedisBroker(RemoteBroker):
@@ -97,7 +97,7 @@ class RedisBroker(RemoteBroker):
                 [f"{key}:position", f"{key}:log"],
                 [
                     *(new_epoch(), _ms(position_ttl_s(history))),
-                    *(("", 0) if since is None else (since.epoch, since.offset)),
+                    *asked_since(since),
                     *(history.size, _ms(history.ttl_s)),
                 ],
             )

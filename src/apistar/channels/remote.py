@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .broker import POSITION_TTL_S, Broker
 from .listening import Line, Listening
-from .records import Health, History, PresenceEvent, Publication
+from .records import MAX_OFFSET, Health, History, Position, PresenceEvent, Publication
 from .rounds import Rounds
 
 log: Final = logging.getLogger("apistar.channels")
@@ -101,6 +101,17 @@ class RemoteBroker(Broker):
 def new_epoch() -> str:
     """A name that no history had before."""
     return secrets.token_hex(8)
+
+
+def asked_since(since: Position | None) -> tuple[str, int]:
+    """
+    The epoch and the offset to ask an engine for; no epoch where it cannot be one of `new_epoch()`.
+
+    Clients make positions up, and what an engine cannot take refuses everybody's call of a round.
+    """
+    if since is None or not (since.epoch.isascii() and since.epoch.isalnum()):
+        return "", 0
+    return since.epoch, max(0, min(since.offset, MAX_OFFSET))
 
 
 def position_ttl_s(history: History) -> float:
