@@ -67,7 +67,7 @@ function open() {
   socket.onmessage = ({data}) => {
     const {symbol, cents} = JSON.parse(data);
     const row = rows[symbol] ??= table.insertRow();
-    row.innerHTML = `<td>${symbol}<td>${(cents / 100).toFixed(2)}`, state.textContent = "live";
+    row.innerHTML = `<td>${symbol}<td>${(cents / 100).toFixed(2)}`; state.textContent = "live";
   };
 }
 open();
