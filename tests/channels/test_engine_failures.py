@@ -222,6 +222,20 @@ async def test_silence_is_no_failure_while_somebody_answers(engine: Engine, monk
         assert len(set(map(id, asked))) == 1, "over one connection"
 
 
+async def test_health_shows_that_nothing_can_be_published(engine: Engine) -> None:
+    """Also where nobody listens, and so nothing else would show it."""
+    async with connected(engine) as (broker, _):
+        engine.pause()
+        try:
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish("t", b"x")
+            assert not broker.health().available
+        finally:
+            engine.resume()
+        await available(broker)
+        assert broker.health().available
+
+
 async def test_nothing_runs_after_the_close(engine: Engine) -> None:
     before = asyncio.all_tasks()
     async with connected(engine) as (broker, _):

@@ -263,6 +263,19 @@ async def test_table_keeps_little_more_than_the_history(server: PostgreSQLServer
     assert 80 <= entries <= 90
 
 
+async def test_entries_of_an_epoch_that_is_over_are_in_nobodys_way(server: PostgreSQLServer) -> None:
+    async with at(server.url) as (broker, _):
+        first = await broker.publish("t", b"old", HISTORY)
+        server.execute("DELETE FROM apistar.topics")
+        start = (await broker.read("t", HISTORY)).position
+        second = await broker.publish("t", b"new", HISTORY)
+        page = await broker.read("t", HISTORY, start)
+    assert first
+    assert second
+    assert (second.offset, second.epoch == first.epoch) == (1, False)
+    assert [publication.payload for publication in page.publications] == [b"new"]
+
+
 async def test_what_has_run_out_is_deleted_by_whoever_comes_by(
     server: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from apistar.channels import History, Page, Position, Presence, Publication
+from apistar.channels.broker import POSITION_TTL_S
+from apistar.channels.remote import position_ttl_s
 from apistar.exceptions import ConfigurationError
 
 HERE = Position("a", 5, "t5")
@@ -82,3 +84,8 @@ def test_presence_that_ends_before_it_begins_is_refused(grace_s: float, ttl_s: f
     with pytest.raises(ConfigurationError, match="a grace is 0 or more, a ttl more than 0"):
         Presence(grace_s=grace_s, ttl_s=ttl_s)
     Presence(grace_s=0.0, ttl_s=0.001)
+
+
+def test_position_outlives_a_history_that_is_longer_than_a_day() -> None:
+    assert position_ttl_s(History()) == POSITION_TTL_S
+    assert position_ttl_s(History(ttl_s=2 * POSITION_TTL_S)) == 2 * POSITION_TTL_S

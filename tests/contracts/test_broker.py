@@ -170,6 +170,16 @@ async def test_history_forgets_what_is_older_than_its_ttl_and_keeps_the_position
     assert not (await broker.read("t", brief, start)).continues(start)
 
 
+async def test_reader_whose_history_is_shorter_gets_the_newest_of_it(world: World) -> None:
+    broker, _ = await world.broker()
+    start = (await broker.read("t", HISTORY)).position
+    for number in range(5):
+        await broker.publish("t", b"%d" % number, HISTORY)
+    page = await broker.read("t", History(size=2, ttl_s=60), start)
+    assert [publication.payload for publication in page.publications] == [b"3", b"4"]
+    assert not page.continues(start)
+
+
 async def test_history_of_another_epoch_gives_nothing(world: World) -> None:
     broker, _ = await world.broker()
     await broker.publish("t", b"x", HISTORY)
@@ -357,6 +367,14 @@ async def test_member_whose_seats_have_run_out_has_left(world: World) -> None:
         # No type of a lambda with defaults is inferred.
         await until(lambda left=left: len(left.presence) >= 5, "both left")  # type: ignore[misc]
         assert sorted(recorder.presence[3:]) == [("t", "ann", False), ("t", "bob", False)]
+
+
+async def test_grace_makes_no_seat_longer(world: World) -> None:
+    broker, _ = await world.broker()
+    assert await broker.enter("t", ["ann"], "seat", 0.2, 10)
+    await broker.leave("t", "ann", "seat", 60)
+    await world.pass_time(0.4)
+    assert await broker.members("t") == []
 
 
 async def test_topic_takes_no_more_members_than_it_may(world: World) -> None:
