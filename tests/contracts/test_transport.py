@@ -455,7 +455,8 @@ async def test_transport_that_closes_says_code_and_reason_and_ends_once(carrier:
         pair.transport.abort()
         assert pair.endings == [Ending(4001, "enough", Initiator.LOCAL)]
         assert pair.transport.ending == Ending(4001, "enough", Initiator.LOCAL)
-        await pair.client.read_eof()
+        if await pair.client.is_reset():
+            assert carrier.name == "granian"  # its threads may end TCP before they have read the answer
 
 
 @over(lambda carrier: Capability.WRITE_PRESSURE in carrier.capabilities)
