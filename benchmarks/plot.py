@@ -16,7 +16,9 @@ from benchmarks.roster import SERVERS
 from benchmarks.works import WORKS
 
 OURS: Final = ("apistar", "apistar-uvicorn", "starlette-ours", "asgi-ours")
-WIDTH, LEFT, RIGHT, TOP, ROW, BAR, FOOT = 760, 196, 84, 78, 32, 18, 58
+WIDTH, MARGIN, GAP, RIGHT, TOP, ROW, BAR, FOOT = 760, 24, 12, 84, 78, 32, 18, 58
+CHARACTER: Final = 7.2
+"""Of a name, in pixels: the mean of the widest font below."""
 STYLE: Final = """
     .card { fill: #ffffff; stroke: #d9dee5 } .title { fill: #16202c; font-weight: 650; font-size: 17px }
     .note { fill: #5b6775; font-size: 12.5px } .name { fill: #2b3745; font-size: 13.5px } .grid { stroke: #e9edf2 }
@@ -57,7 +59,8 @@ def draw(result: Result, name: str) -> str:
     rows = sorted(servers.items(), key=lambda item: item[1]["median"][figure])
     spreads = {key: _middle_half([one[figure] for one in figures["rounds"]]) for key, figures in rows}
     longest = max(max(figures["median"][figure], spreads[key][1]) for key, figures in rows)
-    scale = (WIDTH - LEFT - RIGHT) / longest
+    left = MARGIN + round(max(len(SERVERS[key].title) for key, _ in rows) * CHARACTER) + GAP
+    scale = (WIDTH - left - RIGHT) / longest
     height = TOP + ROW * len(rows) + FOOT
     what = f"bytes of memory per {work.operation}" if work.memory else f"server CPU per {work.operation}, µs"
     title = work.title[0].upper() + work.title[1:]
@@ -71,12 +74,12 @@ def draw(result: Result, name: str) -> str:
         f'<desc id="description">{escape(reading)}</desc>',
         f"<style>{STYLE}\n</style>",
         f'<rect class="card" x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="10"/>',
-        f'<text class="title" x="24" y="35">{escape(title)}</text>',
-        f'<text class="note" x="24" y="57">{escape(what)} (shorter is better)</text>',
+        f'<text class="title" x="{MARGIN}" y="35">{escape(title)}</text>',
+        f'<text class="note" x="{MARGIN}" y="57">{escape(what)} (shorter is better)</text>',
     ]
     bottom, step = TOP + ROW * len(rows), _step(longest)
     for number in range(int(longest / step) + 1):
-        x = LEFT + number * step * scale
+        x = left + number * step * scale
         lines.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{bottom}"/>')
         label = f"{number * step:,.10g}"
         lines.append(f'<text class="note" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{label}</text>')
@@ -84,19 +87,19 @@ def draw(result: Result, name: str) -> str:
         y, value = TOP + ROW * index, figures["median"][figure]
         middle = y + ROW / 2
         kind = "ours" if key == "apistar" else "also" if key in OURS else ""
-        low, high = (LEFT + end * scale for end in spreads[key])
+        low, high = (left + end * scale for end in spreads[key])
         who, length = escape(SERVERS[key].title), max(value * scale, 1)
-        right, base = max(high, LEFT + length) + 9, middle + 4.5
+        right, base = max(high, left + length) + 9, middle + 4.5
         lines += [
-            f'<text class="name {kind}" x="{LEFT - 12}" y="{base}" text-anchor="end">{who}</text>',
-            f'<rect class="bar {kind}" x="{LEFT}" y="{middle - BAR / 2}" width="{length:.1f}" height="{BAR}" rx="3"/>',
+            f'<text class="name {kind}" x="{left - GAP}" y="{base}" text-anchor="end">{who}</text>',
+            f'<rect class="bar {kind}" x="{left}" y="{middle - BAR / 2}" width="{length:.1f}" height="{BAR}" rx="3"/>',
             f'<text class="value {kind}" x="{right:.1f}" y="{base}">{_number(value)}</text>',
         ]
         if high > low:
             lines.append(f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}"/>')
     rounds = max(len(figures["rounds"]) for _, figures in rows)
     told = f"Median of {rounds} interleaved rounds, thin line: their middle half. {origin}" if rounds > 1 else origin
-    lines += [f'<text class="note" x="24" y="{height - 16}">{escape(told)}</text>', "</svg>"]
+    lines += [f'<text class="note" x="{MARGIN}" y="{height - 16}">{escape(told)}</text>', "</svg>"]
     return "\n".join(lines) + "\n"
 
 

@@ -158,6 +158,18 @@ def test_verdict_misses_a_server_that_gave_no_figure() -> None:
     assert [(v.reached, v.passed) for v in verdicts(result)] == [(None, False)]
 
 
+def test_plot_cuts_off_no_name() -> None:
+    drawing = plot.draw(result_of(echo={key: [9.25, 9.25] for key in SERVERS}), "echo")
+    names = [
+        text
+        for text in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")
+        if "name" in text.attrib["class"]
+    ]
+    assert len(names) == len(SERVERS)
+    for name in names:
+        assert float(name.attrib["x"]) >= len(name.text or "") * 7
+
+
 def test_plot_names_every_server_with_its_figure() -> None:
     drawing = plot.draw(result_of(echo={"apistar": [9.25, 9.25], "c": [5, 6]}), "echo")
 
