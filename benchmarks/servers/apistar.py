@@ -71,7 +71,7 @@ async def channel_history(ws: WebSocket, remembered: Remembered) -> None:
     await ws.connect()
     async with remembered.join(ws):
         async for message in ws:
-            await remembered.publish(message)  # type: ignore[arg-type]  # as above
+            await remembered.publish(message)  # type: ignore[arg-type]  # a client of this route sends bytes
 
 
 LAGGING: set[Seat] = set()

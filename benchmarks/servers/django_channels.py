@@ -23,7 +23,7 @@ settings.configure(
 django.setup()
 
 
-class Fan(AsyncWebsocketConsumer):  # type: ignore[misc]  # of which the type checker knows nothing
+class Fan(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     async def connect(self) -> None:
         await self.channel_layer.group_add("fan", self.channel_name)
         await self.accept()

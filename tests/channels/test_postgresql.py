@@ -218,7 +218,7 @@ async def test_connection_that_hangs_is_dropped_with_the_call(server: PostgreSQL
         url = server.url.replace(str(server.port), str(way.port))
         broker = Broker.connect(url, timeout_s=0.5)
         async with broker:
-            session = broker._commands._session  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+            session = broker._commands._session  # type: ignore[attr-defined]  # the connection, which the contract of brokers does not show
             way.swallow()
             with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.5 s"):
                 await broker.publish("t", b"x")
@@ -366,7 +366,7 @@ async def test_server_that_takes_no_writes_any_more_is_left(server: PostgreSQLSe
     """As one that is a standby now; the next connection may lead to another."""
     async with at(server.url) as (broker, _):
         assert await broker.publish("t", b"x", HISTORY)
-        session = broker._commands._session  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+        session = broker._commands._session  # type: ignore[attr-defined]  # the connection, which the contract of brokers does not show
         await session.execute("SET default_transaction_read_only = on")
         with pytest.raises(BrokerUnavailable, match="read-only transaction"):
             await broker.publish("t", b"x", HISTORY)
@@ -395,7 +395,7 @@ async def test_what_was_heard_before_the_connection_was_lost_is_given_first() ->
 async def test_topics_that_nobody_wants_any_more_take_no_memory(server: PostgreSQLServer) -> None:
     async with at(server.url) as (broker, _):
         await asyncio.gather(*(broker.subscribe(f"t{number}") for number in range(3)))
-        line = broker._listening._line  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+        line = broker._listening._line  # type: ignore[attr-defined]  # the connection, which the contract of brokers does not show
         assert len(line._topics) == 3
         await asyncio.gather(*(broker.unsubscribe(f"t{number}") for number in range(3)))
         await until(lambda: not line._topics, "they are forgotten")
@@ -409,7 +409,7 @@ async def test_pool_that_swallows_listen_is_found_out(
 ) -> None:
     """A pool in transaction mode gives what was said next to another session; here to none."""
     async with connected(server) as (broker, _):
-        swallow = broker.line().echo  # type: ignore[attr-defined]  # of the PostgreSQL broker alone
+        swallow = broker.line().echo  # type: ignore[attr-defined]  # the connection, which the contract of brokers does not show
 
         async def elsewhere(channel: str) -> object:
             return await swallow(f"{channel}x")

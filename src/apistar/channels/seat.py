@@ -116,7 +116,7 @@ class Seat(Subscriber):
                 outbox.drop(len(batch))
         except WebSocketDisconnect:
             return
-        except Exception:
+        except Exception:  # of its codec, say; whoever publishes, and the other sockets, have no part in it
             self.fail()
             return
         if self._after is None or self.topic.passed_on(self._after):

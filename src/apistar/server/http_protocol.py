@@ -220,6 +220,7 @@ class HTTPProtocol(RequestHead):
         service.connections.discard(self)
         self._drop_parser()
         config = service.config
+        # Not None: where there is no class for WebSockets (`--ws none`), on_headers_complete() takes no upgrade.
         if config.ws != "auto" and not issubclass(config.ws_protocol_class, WebSocketProtocol):  # type: ignore[arg-type]
             self._hand_over(config.ws_protocol_class, rest)
             return
