@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from apistar.server.configuration import Settings
-from apistar.server.workers import Worker
+from apistar.server.workers import Worker, Workers
 from tests.server.processes import ServerProcess, is_running, serving, wait_for
 from tests.server.wire import TEXT, frame, is_closed, read_close, read_frame, read_to_end, upgrade
 
@@ -86,6 +86,23 @@ def test_all_end_in_time_whatever_handlers_do(tmp_path: Path, signals: tuple[int
         assert (status, seconds < 1.0 + SLACK_S) == (0, True), process.log
         assert len(pids) == 2
         assert not any(is_running(pid) for pid in pids)
+
+
+def test_second_signal_while_workers_are_told_of_the_first_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Workers(Settings("tests.server.apps:bare", drain_s=60.0, shutdown_timeout_s=0.0), [])
+    passed_on: list[int] = []
+
+    def told() -> None:
+        for _ in range(2):
+            supervisor._note(signal.SIGINT, None)
+
+    process = SimpleNamespace(is_alive=lambda: not passed_on, join=lambda: None, kill=lambda: passed_on.append(0))
+    worker = SimpleNamespace(pid=1, process=process, terminate=told, deadline=0.0)
+    monkeypatch.setattr("apistar.server.workers._send", lambda worker, number: passed_on.append(number))
+    monkeypatch.setattr("apistar.server.workers.SLACK_S", -58.0)
+    supervisor._workers = [worker]  # type: ignore[list-item]  # as much of a worker as is asked for
+    supervisor._stop()
+    assert passed_on == [signal.SIGINT]
 
 
 def test_worker_that_takes_long_to_begin_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,11 +216,11 @@ class Workers:
         workers, self._workers = self._workers, []
         for worker in workers:
             self._retire(worker)
-        forced = self._signals.count(signal.SIGINT)
+        passed_on = 1  # the first one asked for this end; a second one may come while the workers are told of it
         while self._retired:
             self._reap()
-            if self._signals.count(signal.SIGINT) > max(forced, 1):
-                forced = self._signals.count(signal.SIGINT)
+            if self._signals.count(signal.SIGINT) > passed_on:
+                passed_on = self._signals.count(signal.SIGINT)
                 for worker in self._retired:
                     _send(worker, signal.SIGINT)
             time.sleep(TICK_S / 4)
